@@ -1,0 +1,89 @@
+#!/bin/sh
+# Gets what the tests need beside Go: on Debian and its relatives, as root, with apt-get; elsewhere it says what is
+# missing and what is not tested for that. It never fails: a test that cannot do without something says so itself.
+#
+#   test/setup.sh              look, and install what is missing
+#   test/setup.sh --can-race   exit 0 if this machine can build for the race detector, else say why not
+set -u
+
+# works COMMAND... runs it without a word.
+works() { "$@" >/dev/null 2>&1; }
+
+# One need a line: what is not tested without it | the command that shows it is there | Debian's packages.
+needs() {
+	cat <<-'LIST'
+		the race detector|c_compiler|gcc libc6-dev
+		scripts that log in with curl|curl --version|curl
+	LIST
+}
+
+# c_compiler: a compiler without libc's headers is of no use.
+c_compiler() {
+	out=$(mktemp -d) || return 1
+	printf '#include <stdlib.h>\nint main(void) { return 0; }\n' >"$out/a.c"
+	"$(go env CC)" -o "$out/a" "$out/a.c"
+	status=$?
+	rm -rf "$out"
+	return $status
+}
+
+# can_race asks Go itself, which also knows on which systems there is no race detector. A missing compiler was reported
+# before.
+can_race() {
+	works c_compiler || return 1
+	if reason=$(CGO_ENABLED=1 go build -race runtime/race runtime/cgo 2>&1); then
+		return 0
+	fi
+	echo "setup: skipped the race detector: $(echo "$reason" | tail -n 1)"
+	return 1
+}
+
+# missing prints the needs that are not met.
+missing() {
+	needs | while IFS='|' read -r what probe packages; do
+		# shellcheck disable=SC2086 # the probe is a command and its arguments
+		works $probe || echo "$what|$packages"
+	done
+}
+
+# why_not says why nothing can be installed here, or nothing.
+why_not() {
+	if ! works command -v apt-get; then
+		echo "there is no apt-get here"
+	elif [ "$(id -u)" -ne 0 ]; then
+		echo "apt-get needs root"
+	fi
+}
+
+# install PACKAGE...; what apt-get has to say is shown only if it fails.
+install() {
+	log=$(mktemp) || return 1
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get -q -o DPkg::Lock::Timeout=60 update >"$log" 2>&1 &&
+		apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends "$@" >"$log" 2>&1
+	status=$?
+	[ $status -eq 0 ] || tail -n 3 "$log"
+	rm -f "$log"
+	return $status
+}
+
+if [ "${1-}" = --can-race ]; then
+	can_race
+	exit
+fi
+
+lack=$(missing)
+[ -n "$lack" ] || exit 0
+packages=$(echo "$lack" | cut -d'|' -f2 | tr '\n' ' ')
+reason=$(why_not)
+if [ -z "$reason" ]; then
+	echo "setup: installing $packages"
+	# shellcheck disable=SC2086 # several packages
+	install $packages
+	lack=$(missing)
+	reason="apt-get could not install it"
+fi
+[ -z "$lack" ] || echo "$lack" | while IFS='|' read -r what packages; do
+	echo "setup: skipped $what: $reason (Debian: $packages)"
+done
+exit 0
