@@ -1,0 +1,58 @@
+package audit
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Batch is the events of one commit as a store keeps them.
+type Batch struct {
+	Seq   uint64    // position, from 1, without gaps
+	At    time.Time // of the last event
+	Count int
+	Body  []byte   // lines of JSON
+	Chain [32]byte // Link of the batch before and Body
+}
+
+// ErrBroken is wrapped by [Verify] when a batch does not follow from the one before it.
+var ErrBroken = errors.New("audit chain is broken")
+
+// Link is the chain value of a batch: SHA-256 over the chain value of the batch
+// before it (zeros for the first one kept) and its body.
+func Link(previous [32]byte, body []byte) [32]byte {
+	h := sha256.New()
+	h.Write(previous[:])
+	h.Write(body)
+	var sum [32]byte
+	h.Sum(sum[:0])
+	return sum
+}
+
+// Verify checks that next follows previous: the sequence has no gap and the link
+// holds. It returns an error wrapping [ErrBroken] that names the batch.
+func Verify(previous, next *Batch) error {
+	if next.Seq != previous.Seq+1 {
+		return fmt.Errorf("batch %d follows batch %d: %w", next.Seq, previous.Seq, ErrBroken)
+	}
+	if next.Chain != Link(previous.Chain, next.Body) {
+		return fmt.Errorf("batch %d was altered or does not follow batch %d: %w", next.Seq, previous.Seq, ErrBroken)
+	}
+	return nil
+}
+
+// Events decodes the batch.
+func (b *Batch) Events() ([]Event, error) {
+	events := make([]Event, 0, b.Count)
+	for line := range bytes.Lines(b.Body) {
+		var w wire
+		if err := json.Unmarshal(line, &w); err != nil {
+			return nil, fmt.Errorf("batch %d, event %d: %w", b.Seq, len(events)+1, err)
+		}
+		events = append(events, w.event())
+	}
+	return events, nil
+}

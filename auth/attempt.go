@@ -1,0 +1,57 @@
+package auth
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/sallyport/sallyport/secret"
+)
+
+// Origin is where a request came from, for the audit and the guard.
+type Origin struct {
+	Source  netip.Addr // the client's address, behind trusted proxies the one they name
+	Request string     // request id, as in the log
+}
+
+// Scheme is what the credential of an attempt is made of.
+type Scheme uint8
+
+// The schemes.
+const (
+	AccountKey Scheme = iota + 1 // Number or Code names the account, Secret is one of its API keys
+	BareKey                      // Secret is an API key and names its account by itself
+	Password                     // User names a user, Secret is the password
+)
+
+// Attempt is one try to log in, as a dialect read it. A field that the client
+// did not send, or that cannot be read as what it should be, stays zero: the
+// core judges it like a wrong one and counts it by address.
+type Attempt struct {
+	Mount  *Mount
+	Scheme Scheme
+	Number int64
+	Code   string
+	User   string
+	Secret string
+	App    string // application key; "": none sent
+	Form   secret.Form
+	Attrs  string // kept with the session, opaque to the core
+	Origin Origin
+}
+
+// Grant is a session that was just begun, with its token. The token exists
+// nowhere else.
+type Grant struct {
+	Session    Session
+	Token      string
+	LastSignIn time.Time // of a user, before this one; zero: never
+}
+
+// Bearer is a credential that a later call carries.
+type Bearer struct {
+	Mount  *Mount
+	Form   secret.Form
+	Value  string
+	Number int64  // account number the call names beside the token; 0: none. Must be the session's
+	App    string // application key the call carries; "": none
+}

@@ -1,0 +1,215 @@
+package auth
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/secret"
+)
+
+// cache keeps live sessions by id, so that checking one reads nothing from the
+// store. It is bounded: when a shard is full, of a random handful the one that
+// was used longest ago goes. What is in it is never proof on its own, see
+// [Service.Check].
+type cache struct {
+	shards [cacheShards]cacheShard
+	limit  int // sessions a shard
+}
+
+const cacheShards = 64
+
+type cacheShard struct {
+	mu       sync.RWMutex
+	sessions map[SessionID]*cached
+	drops    uint64   // grows with every session that is dropped because it ended
+	_        [16]byte // keeps two shards' locks off one cache line
+}
+
+// cached is a session in memory: about 170 bytes with its place in the map.
+// Times are Unix nanoseconds, because comparing two integers is what a check
+// mostly does.
+type cached struct {
+	id      SessionID
+	digest  secret.Digest
+	who     *Identity
+	origin  *opened
+	attrs   string
+	issued  int64
+	ends    atomic.Int64 // never: math.MaxInt64
+	cap     int64
+	used    atomic.Int64 // for eviction; coarse
+	idle    time.Duration
+	uses    int32
+	onNew   bool
+	touched atomic.Bool // ends moved since it was last handed to the store
+}
+
+// opened is how sessions were opened: few values, shared by many sessions.
+type opened struct{ dialect, app string }
+
+const never = math.MaxInt64
+
+func newCache(limit int) *cache {
+	c := &cache{limit: max(limit/cacheShards, 16)}
+	for i := range c.shards {
+		c.shards[i].sessions = map[SessionID]*cached{}
+	}
+	return c
+}
+
+func (c *cache) shard(id SessionID) *cacheShard { return &c.shards[id%cacheShards] }
+
+func (c *cache) get(id SessionID) *cached {
+	s := c.shard(id)
+	s.mu.RLock()
+	e := s.sessions[id]
+	s.mu.RUnlock()
+	return e
+}
+
+// mark notes that the store is about to be read or written for a session. put
+// takes what came of it only if no session of the shard was dropped since.
+func (c *cache) mark(id SessionID) uint64 {
+	s := c.shard(id)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.drops
+}
+
+// put files a session, unless something ended since the mark was taken: then
+// what is known of it may be older than its end. still is asked under the lock.
+func (c *cache) put(e *cached, mark uint64, still func() bool) bool {
+	s := c.shard(e.id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.drops != mark || !still() {
+		return false
+	}
+	if old := s.sessions[e.id]; old != nil {
+		e.keepUse(old)
+	} else if len(s.sessions) >= c.limit {
+		delete(s.sessions, s.oldest().id)
+	}
+	s.sessions[e.id] = e
+	return true
+}
+
+// keepUse takes over what only memory knows of an older copy of the session.
+func (e *cached) keepUse(old *cached) {
+	if ends := old.ends.Load(); old.idle > 0 && ends > e.ends.Load() {
+		e.ends.Store(ends)
+	}
+	e.used.Store(old.used.Load())
+}
+
+const cacheSamples = 8
+
+// oldest picks who goes. A map's iteration begins at a random place.
+func (s *cacheShard) oldest() (victim *cached) {
+	n := 0
+	for _, e := range s.sessions {
+		if victim == nil || e.used.Load() < victim.used.Load() {
+			victim = e
+		}
+		if n++; n == cacheSamples {
+			break
+		}
+	}
+	return victim
+}
+
+// drop forgets a session that ended.
+func (c *cache) drop(id SessionID) {
+	s := c.shard(id)
+	s.mu.Lock()
+	s.drops++
+	delete(s.sessions, id)
+	s.mu.Unlock()
+}
+
+// sweep drops what has ended by now from one shard.
+func (c *cache) sweep(shard int, now time.Time) {
+	s, at := &c.shards[shard%cacheShards], now.UnixNano()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, e := range s.sessions {
+		if at >= e.ends.Load() || e.who.live.dead.Load() {
+			delete(s.sessions, id)
+		}
+	}
+}
+
+// clear drops everything.
+func (c *cache) clear() {
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		clear(s.sessions)
+		s.mu.Unlock()
+	}
+}
+
+func (c *cache) len() (n int) {
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.RLock()
+		n += len(s.sessions)
+		s.mu.RUnlock()
+	}
+	return n
+}
+
+// newCached makes the memory form of a row.
+func newCached(row *SessionRow, who *Identity, origin *opened, now int64) *cached {
+	e := &cached{id: row.ID, digest: row.Digest, who: who, origin: origin, attrs: row.Attrs,
+		issued: row.Issued.UnixNano(), cap: nanos(row.Cap), idle: row.Idle,
+		uses: int32(row.Uses), onNew: row.ExpireOnNew}
+	e.ends.Store(nanos(row.Ends))
+	e.used.Store(now)
+	return e
+}
+
+// nanos is a time as the cache keeps it; the zero time is never.
+func nanos(t time.Time) int64 {
+	if t.IsZero() {
+		return never
+	}
+	return t.UnixNano()
+}
+
+func fromNanos(n int64) time.Time {
+	if n == never {
+		return time.Time{}
+	}
+	return time.Unix(0, n).UTC()
+}
+
+// session is the value that callers get.
+func (e *cached) session() Session {
+	return Session{ID: e.id, Identity: e.who, Dialect: e.origin.dialect, App: e.origin.app, Attrs: e.attrs,
+		Life: Life{Issued: fromNanos(e.issued), Ends: fromNanos(e.ends.Load()), Cap: fromNanos(e.cap),
+			Idle: e.idle, Uses: int(e.uses), ExpireOnNew: e.onNew}}
+}
+
+// use moves the end of an idle span. It returns false when the session had
+// ended already, and whether the store should hear of it.
+func (e *cached) use(now int64) (alive, note bool) {
+	for {
+		ends := e.ends.Load()
+		if now >= ends {
+			return false, false
+		}
+		if e.idle == 0 {
+			return true, false
+		}
+		moved := min(now+int64(e.idle), e.cap)
+		if moved <= ends {
+			return true, false
+		}
+		if e.ends.CompareAndSwap(ends, moved) {
+			return true, !e.touched.Swap(true)
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Check says whose session a credential opens. It writes nothing, with the one
+// exception that design asks for: a session with a number of uses has one taken,
+// durably, since a use that a crash gives back would not be a limit.
+//
+// A session in memory is believed only while the feed of ended sessions is
+// fresh; else the store is asked; if that fails the call is refused with
+// [Unavailable]. The error is always a [*Refusal].
+func (s *Service) Check(ctx context.Context, b *Bearer) (Session, error) {
+	e, now, refusal := s.find(ctx, b)
+	if refusal != nil {
+		return Session{}, refusal
+	}
+	if refusal := s.permit(ctx, e, b, now); refusal != nil {
+		return Session{}, refusal
+	}
+	alive, note := e.use(now)
+	if !alive {
+		return Session{}, refuseUnknown
+	}
+	if note {
+		s.notes.touch(e)
+	}
+	if now-e.used.Load() > int64(time.Second) {
+		e.used.Store(now)
+	}
+	if e.uses > 0 {
+		if refusal := s.takeUse(ctx, e); refusal != nil {
+			return Session{}, refusal
+		}
+	}
+	return e.session(), nil
+}
+
+// refuseUnknown is shared: a flood of made-up tokens allocates nothing.
+var (
+	refuseUnknown      = &Refusal{Reason: UnknownToken}
+	refuseWrongAccount = &Refusal{Reason: WrongAccount}
+	refuseMissingApp   = &Refusal{Reason: MissingApp}
+	refuseUnknownApp   = &Refusal{Reason: UnknownApp}
+)
+
+// find opens a credential to a live session of the mount's dialect and tenant.
+// The token's digest covers all of its bytes, its MAC included, so a session in
+// memory needs no MAC computed; without one the MAC is what keeps made-up
+// tokens from the store.
+func (s *Service) find(ctx context.Context, b *Bearer) (*cached, int64, *Refusal) {
+	now := s.clock().UnixNano()
+	fresh := s.feed.fresh(now)
+	for i := range s.keys.Len() {
+		t, ok := s.keys.Parse(b.Form, i, b.Value)
+		if !ok {
+			continue
+		}
+		e := s.cache.get(SessionID(t.ID))
+		if e == nil || !fresh || e.who.live.dead.Load() {
+			if !s.ids.plausible(SessionID(t.ID)) || !s.keys.Authentic(b.Form, i, &t) {
+				continue
+			}
+			var err error
+			e, err = s.load(ctx, SessionID(t.ID))
+			if errors.Is(err, ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return nil, now, Refuse(Unavailable, fmt.Errorf("looking up a session: %w", err))
+			}
+		}
+		if t.Digest().Equal(e.digest) && now < e.ends.Load() && e.fits(b.Mount) {
+			return e, now, nil
+		}
+	}
+	return nil, now, refuseUnknown
+}
+
+// fits says whether the session was opened over the mount's dialect, by
+// somebody of its tenant.
+func (e *cached) fits(m *Mount) bool {
+	return e.origin.dialect == m.Dialect && (m.Tenant == "" || e.who.Tenant.Code == m.Tenant)
+}
+
+// load reads a session from the store and remembers it.
+func (s *Service) load(ctx context.Context, id SessionID) (*cached, error) {
+	var e *cached
+	for range maxLoads {
+		epoch, mark := s.dir.epoch.Load(), s.cache.mark(id)
+		row, err := s.store.Session(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		who, err := s.dir.identity(ctx, row.Principal)
+		if err != nil {
+			return nil, err
+		}
+		e = newCached(&row, who, s.origin(row.Dialect, row.App), s.clock().UnixNano())
+		if s.cache.put(e, mark, func() bool { return s.dir.epoch.Load() == epoch }) {
+			return e, nil
+		}
+	}
+	// Something was ended during each try. What was read last is the store's own
+	// word and good for this one check, only not for keeping.
+	return e, nil
+}
+
+// permit applies what the call says beside its token.
+func (s *Service) permit(ctx context.Context, e *cached, b *Bearer, now int64) *Refusal {
+	if b.Number != 0 && b.Number != e.who.Account.Number {
+		return refuseWrongAccount
+	}
+	if b.Mount.LockBlocksTokens {
+		if left, locked := s.guard.lockedNow(e.who.lockKey(b.Mount), time.Unix(0, now)); locked {
+			return &Refusal{Reason: Locked, RetryAfter: left}
+		}
+	}
+	if b.App == "" {
+		if b.Mount.AppOnCalls {
+			return refuseMissingApp
+		}
+		return nil
+	}
+	if b.Mount.BindApp && e.origin.app != "" && e.origin.app != b.App {
+		return refuseUnknownApp
+	}
+	return s.appOf(ctx, e.who, b.App)
+}
+
+// appOf refuses an application key that is unknown, disabled or of another tree.
+func (s *Service) appOf(ctx context.Context, who *Identity, key string) *Refusal {
+	app, err := s.dir.app(ctx, key)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return refuseUnknownApp
+	case err != nil:
+		return Refuse(Unavailable, fmt.Errorf("looking up an app: %w", err))
+	case !who.below(app.Account):
+		return refuseUnknownApp
+	}
+	return nil
+}
+
+// lockKey is what the guard counts this principal's attempts under.
+func (p *Identity) lockKey(m *Mount) GuardKey {
+	a := Attempt{Mount: m, Scheme: AccountKey, Number: p.Account.Number, Code: p.Account.Code}
+	if p.User != nil {
+		a = Attempt{Mount: m, Scheme: Password, User: p.Subject}
+	}
+	list, n := guardedBy(&a)
+	if n == 0 {
+		return GuardKey{}
+	}
+	return list[0].key
+}
+
+// takeUse takes one use of a counted session.
+func (s *Service) takeUse(ctx context.Context, e *cached) *Refusal {
+	_, err := s.store.Apply(ctx, &WriteSet{Use: e.id})
+	switch {
+	case errors.Is(err, ErrConflict):
+		s.cache.drop(e.id)
+		return refuseUnknown
+	case errors.Is(err, ErrBusy):
+		return Refuse(Busy, err)
+	case err != nil:
+		return Refuse(Unavailable, fmt.Errorf("counting a use: %w", err))
+	}
+	return nil
+}

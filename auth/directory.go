@@ -1,0 +1,466 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/secret"
+)
+
+// The directory remembers who can log in, so that a login or a check of a known
+// name reads nothing from the store. The feed tells it what to forget.
+//
+// An [Identity] is the unit of forgetting: every cached session points to the
+// identity it speaks for, and marking that identity dead makes all its sessions
+// ask the store again. Ending a customer's million sessions is one mark.
+//
+// epoch grows before anything is forgotten. Whoever reads from the store notes
+// it before, and keeps what was read only if it has not moved since; so nothing
+// stale is put back behind a forgetter's back. The end of a single session is
+// the cache's business, see [cache.mark].
+type directory struct {
+	store Store
+	epoch atomic.Uint64
+
+	mu         sync.RWMutex
+	identities map[PrincipalID]*Identity
+	states     map[PrincipalID]*principalState
+	records    map[recordKey]*record
+	apps       map[string]App
+}
+
+// Bounds of the directory; beyond them it starts afresh.
+const (
+	maxIdentities = 200_000
+	maxRecords    = 100_000
+	maxLoads      = 8 // tries to read while the records keep changing
+)
+
+// liveness is what can be said of an identity after it was made.
+type liveness struct {
+	dead  atomic.Bool // ask the store again
+	state *principalState
+}
+
+// recordKey is how an attempt names somebody.
+type recordKey struct {
+	scheme Scheme
+	tenant string // code
+	number int64
+	name   string // code, user name or digest
+}
+
+// record is everybody an attempt may mean: the keys of an account, one key, or
+// one user.
+type record struct {
+	account    AccountID
+	candidates []candidate
+}
+
+type candidate struct {
+	principal PrincipalID
+	key       *Key
+	user      *User
+	policy    *Policy // nil: the mount's
+	disabled  bool    // an account on its path is
+}
+
+// enabled says whether the key or user itself may log in.
+func (c *candidate) enabled() bool {
+	if c.user != nil {
+		return c.user.Active
+	}
+	return !c.key.Disabled
+}
+
+func newDirectory(store Store) *directory {
+	return &directory{store: store, identities: map[PrincipalID]*Identity{}, states: map[PrincipalID]*principalState{},
+		records: map[recordKey]*record{}, apps: map[string]App{}}
+}
+
+// find returns the record of a name. cached says that it may be as old as the
+// feed's freshness.
+func (d *directory) find(ctx context.Context, k recordKey, fresh bool) (r *record, cached bool, err error) {
+	if !fresh {
+		d.mu.RLock()
+		r = d.records[k]
+		d.mu.RUnlock()
+		if r != nil {
+			return r, true, nil
+		}
+	}
+	for range maxLoads {
+		epoch := d.epoch.Load()
+		var people []*Identity
+		err = d.store.View(ctx, func(v Reader) error {
+			var err error
+			r, people, err = readRecord(v, k)
+			return err
+		})
+		if err != nil {
+			return nil, false, err
+		}
+		if d.keep(epoch, k, r, people) {
+			return r, false, nil
+		}
+	}
+	return nil, false, fmt.Errorf("%w: the records change faster than they can be read", ErrBusy)
+}
+
+// keep files what was read unless something was forgotten meanwhile.
+func (d *directory) keep(epoch uint64, k recordKey, r *record, people []*Identity) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.epoch.Load() != epoch {
+		return false
+	}
+	if len(d.records) >= maxRecords {
+		clear(d.records)
+	}
+	d.records[k] = r
+	for _, p := range people {
+		if d.identities[p.Principal] == nil {
+			d.file(p)
+		}
+	}
+	return true
+}
+
+// file takes up an identity. d.mu is held.
+func (d *directory) file(p *Identity) {
+	if len(d.identities) >= maxIdentities {
+		for _, old := range d.identities {
+			old.live.dead.Store(true)
+		}
+		clear(d.identities)
+	}
+	state := d.states[p.Principal]
+	if state == nil {
+		state = &principalState{}
+		d.states[p.Principal] = state
+	}
+	p.live = &liveness{state: state}
+	d.identities[p.Principal] = p
+}
+
+// identity returns the living identity of a principal; ErrNotFound if it does
+// not exist or an account on its path is disabled.
+func (d *directory) identity(ctx context.Context, id PrincipalID) (*Identity, error) {
+	d.mu.RLock()
+	p := d.identities[id]
+	d.mu.RUnlock()
+	if p != nil {
+		return p, nil
+	}
+	for range maxLoads {
+		epoch := d.epoch.Load()
+		err := d.store.View(ctx, func(v Reader) error {
+			var err error
+			p, err = readIdentity(v, id)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		d.mu.Lock()
+		if d.epoch.Load() == epoch {
+			if known := d.identities[id]; known != nil {
+				p = known
+			} else {
+				d.file(p)
+			}
+			d.mu.Unlock()
+			return p, nil
+		}
+		d.mu.Unlock()
+	}
+	return nil, fmt.Errorf("%w: the records change faster than they can be read", ErrBusy)
+}
+
+// app returns an app that exists and is not disabled.
+func (d *directory) app(ctx context.Context, key string) (App, error) {
+	d.mu.RLock()
+	a, ok := d.apps[key]
+	d.mu.RUnlock()
+	if ok {
+		return a, nil
+	}
+	epoch := d.epoch.Load()
+	err := d.store.View(ctx, func(v Reader) error {
+		var err error
+		a, err = v.App(key)
+		return err
+	})
+	if err != nil {
+		return App{}, err
+	}
+	if a.Disabled {
+		return App{}, fmt.Errorf("app %q is disabled: %w", a.Name, ErrNotFound)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.epoch.Load() == epoch {
+		d.apps[key] = a
+	}
+	return a, nil
+}
+
+// forget obeys a notice of the feed.
+func (d *directory) forget(n Notice) {
+	if n.Kind == EndedSession || n.Kind == ChangedGuard {
+		return
+	}
+	d.epoch.Add(1)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch n.Kind {
+	case EndedSession, ChangedGuard:
+	case EndedPrincipal:
+		d.renew(d.identities[PrincipalID(n.ID)])
+	case EndedAccount:
+		for _, p := range d.identities {
+			if p.below(AccountID(n.ID)) {
+				d.renew(p)
+			}
+		}
+	case ChangedPrincipal:
+		d.remove(d.identities[PrincipalID(n.ID)])
+		clear(d.records)
+	case ChangedAccount:
+		for _, p := range d.identities {
+			if p.below(AccountID(n.ID)) {
+				d.remove(p)
+			}
+		}
+		clear(d.records)
+	case ChangedOther:
+		clear(d.records)
+		clear(d.apps)
+	}
+}
+
+// forgetAll forgets everything: the feed was lost.
+func (d *directory) forgetAll() {
+	d.epoch.Add(1)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range d.identities {
+		p.live.dead.Store(true)
+	}
+	clear(d.identities)
+	clear(d.records)
+	clear(d.apps)
+}
+
+// renew makes the sessions of an identity ask the store again. What is known of
+// the principal itself stays true. d.mu is held.
+func (d *directory) renew(p *Identity) {
+	if p == nil {
+		return
+	}
+	p.live.dead.Store(true)
+	p.live.state.forgetLatest()
+	fresh := *p
+	fresh.live = &liveness{state: p.live.state}
+	d.identities[p.Principal] = &fresh
+}
+
+func (d *directory) remove(p *Identity) {
+	if p == nil {
+		return
+	}
+	p.live.dead.Store(true)
+	p.live.state.forgetLatest()
+	delete(d.identities, p.Principal)
+}
+
+// sweep forgets the login counts of principals that were not heard of for long.
+func (d *directory) sweep(now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, st := range d.states {
+		if d.identities[id] == nil && st.quiet(now) {
+			delete(d.states, id)
+		}
+	}
+}
+
+func (p *Identity) below(a AccountID) bool {
+	for _, id := range p.Path {
+		if id == a {
+			return true
+		}
+	}
+	return false
+}
+
+// readRecord reads everybody an attempt may mean.
+func readRecord(v Reader, k recordKey) (*record, []*Identity, error) {
+	var tenant AccountID
+	if k.tenant != "" {
+		t, err := v.AccountByCode(0, k.tenant)
+		if err != nil {
+			return nil, nil, fmt.Errorf("tenant %q of the mount: %w", k.tenant, err)
+		}
+		tenant = t.ID
+	}
+	switch k.scheme {
+	case AccountKey:
+		return readAccount(v, tenant, k)
+	case BareKey:
+		key, err := v.KeyByDigest(secret.Digest([]byte(k.name)))
+		if err != nil {
+			return nil, nil, err
+		}
+		return readCandidates(v, tenant, key.Account, []Key{key}, nil)
+	case Password:
+		u, err := v.UserByName(tenant, k.name)
+		if err != nil {
+			return nil, nil, err
+		}
+		return readCandidates(v, tenant, u.Account, nil, &u)
+	}
+	return nil, nil, fmt.Errorf("%w: attempt without a scheme", ErrInvalid)
+}
+
+func readAccount(v Reader, tenant AccountID, k recordKey) (*record, []*Identity, error) {
+	var a Account
+	var err error
+	if k.number > 0 {
+		a, err = v.AccountByNumber(tenant, k.number)
+	} else {
+		a, err = v.AccountByCode(tenant, k.name)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	keys, err := v.Keys(a.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	return readCandidates(v, tenant, a.ID, keys, nil)
+}
+
+// readCandidates makes the record of an account's keys or of one user in it.
+func readCandidates(v Reader, tenant, account AccountID, keys []Key, user *User) (*record, []*Identity, error) {
+	chain, err := readChain(v, account)
+	if err != nil {
+		return nil, nil, err
+	}
+	if tenant != 0 && chain[0].ID != tenant {
+		return nil, nil, fmt.Errorf("of another tenant: %w", ErrNotFound)
+	}
+	r := &record{account: account}
+	var people []*Identity
+	add := func(c candidate, policy string) error {
+		c.disabled = anyDisabled(chain)
+		if policy != "" {
+			p, err := v.Policy(policy)
+			if err != nil {
+				return fmt.Errorf("policy %q: %w", policy, err)
+			}
+			c.policy = &p
+		}
+		r.candidates = append(r.candidates, c)
+		if !c.disabled && c.enabled() {
+			people = append(people, newIdentity(chain, c.key, c.user))
+		}
+		return nil
+	}
+	if user != nil {
+		if err := add(candidate{principal: user.ID, user: user}, user.Policy); err != nil {
+			return nil, nil, err
+		}
+	}
+	for i := range keys {
+		if err := add(candidate{principal: keys[i].ID, key: &keys[i]}, keys[i].Policy); err != nil {
+			return nil, nil, err
+		}
+	}
+	return r, people, nil
+}
+
+// readIdentity reads a principal that may have sessions: it is enabled, and so
+// is every account above it.
+func readIdentity(v Reader, id PrincipalID) (*Identity, error) {
+	p, enabled, err := readPrincipal(v, id)
+	if err == nil && !enabled {
+		err = fmt.Errorf("key or user %d is disabled: %w", id, ErrNotFound)
+	}
+	return p, err
+}
+
+// readAnyIdentity reads a principal whether it is enabled or not.
+func readAnyIdentity(v Reader, id PrincipalID) (*Identity, error) {
+	p, _, err := readPrincipal(v, id)
+	return p, err
+}
+
+func readPrincipal(v Reader, id PrincipalID) (*Identity, bool, error) {
+	c := candidate{principal: id}
+	var account AccountID
+	key, err := v.Key(id)
+	switch {
+	case err == nil:
+		c.key, account = &key, key.Account
+	case errors.Is(err, ErrNotFound):
+		user, err := v.User(id)
+		if err != nil {
+			return nil, false, err
+		}
+		c.user, account = &user, user.Account
+	default:
+		return nil, false, err
+	}
+	chain, err := readChain(v, account)
+	if err != nil {
+		return nil, false, err
+	}
+	return newIdentity(chain, c.key, c.user), c.enabled() && !anyDisabled(chain), nil
+}
+
+// readChain reads an account and all above it, the tenant first.
+func readChain(v Reader, id AccountID) ([]Account, error) {
+	chain := make([]Account, 0, Division)
+	for id != 0 {
+		a, err := v.Account(id)
+		if err != nil {
+			return nil, fmt.Errorf("account %d: %w", id, err)
+		}
+		if len(chain) == int(Division) {
+			return nil, fmt.Errorf("%w: account %d has too many above it", ErrInvalid, id)
+		}
+		chain = append([]Account{a}, chain...)
+		id = a.Parent
+	}
+	return chain, nil
+}
+
+func anyDisabled(chain []Account) bool {
+	for i := range chain {
+		if chain[i].Disabled {
+			return true
+		}
+	}
+	return false
+}
+
+func newIdentity(chain []Account, key *Key, user *User) *Identity {
+	p := &Identity{Account: chain[len(chain)-1], Tenant: chain[0]}
+	for i := range chain {
+		p.Path = append(p.Path, chain[i].ID)
+	}
+	p.AccountRef = p.Account.Ref()
+	if user != nil {
+		u := *user
+		u.Password = ""
+		p.User, p.Principal, p.Subject = &u, user.ID, user.Name
+	} else {
+		p.Principal, p.Subject = key.ID, key.Name
+	}
+	return p
+}

@@ -1,0 +1,40 @@
+package auth
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+)
+
+// event says who an attempt claims to be, and from where.
+func (s *Service) event(a *Attempt, kind audit.Kind, now time.Time) audit.Event {
+	e := audit.Event{At: now, Kind: kind, Tenant: a.Mount.Tenant, Dialect: a.Mount.Dialect, Mount: a.Mount.Name,
+		Source: a.Origin.Source.String(), Request: a.Origin.Request}
+	switch a.Scheme {
+	case AccountKey:
+		if a.Number > 0 {
+			e.Account = strconv.FormatInt(a.Number, 10)
+		} else {
+			e.Account = audit.Claim(a.Code)
+		}
+	case Password:
+		e.Subject = audit.Claim(a.User)
+	case BareKey: // claims nothing but its secret
+	}
+	return e
+}
+
+// about puts in who it really was.
+func about(e *audit.Event, who *Identity) {
+	e.Tenant, e.Account, e.Subject = who.Tenant.Code, who.AccountRef, who.Subject
+}
+
+// fairUseEvent tells, once in an hour, of a credential that logs in more often
+// than it needs to.
+func fairUseEvent(login audit.Event, use fairUse) audit.Event {
+	e := login
+	e.Kind, e.Session, e.Count = audit.FairUse, 0, use.logins
+	e.Detail = "logs in while an earlier session is alive, more often an hour than the budget of the mount"
+	return e
+}

@@ -1,0 +1,134 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// principalState is what changes with every login of a key or user. It outlives
+// the identities made for it.
+type principalState struct {
+	mu     sync.Mutex
+	asked  bool      // the store was asked for the latest session
+	latest SessionID // begun last; 0: none alive
+	ends   time.Time // of latest; zero: never
+
+	hour     time.Time // when the counted hour began
+	logins   int       // in it, while an earlier session was alive
+	reported bool      // in it
+	noted    time.Time // when the last use was last handed to the store
+	signedIn time.Time // a user's last login over this node
+}
+
+// fairUse is what fair use says of one login.
+type fairUse struct {
+	over   bool // the budget is exceeded
+	report bool // and nobody was told yet in this hour
+	logins int
+	until  time.Duration // to the end of the hour
+}
+
+// countLogin counts a login against the budget if an earlier session of the
+// principal is still alive.
+func (s *Service) countLogin(ctx context.Context, p *Identity, budget FairUse, now time.Time) (fairUse, error) {
+	if budget.Logins == 0 {
+		return fairUse{}, nil
+	}
+	st := p.live.state
+	if err := st.ask(ctx, s.store, p.Principal, now); err != nil {
+		return fairUse{}, err
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.latest == 0 || (!st.ends.IsZero() && !now.Before(st.ends)) {
+		return fairUse{}, nil
+	}
+	if now.Sub(st.hour) >= time.Hour || now.Before(st.hour) {
+		st.hour, st.logins, st.reported = now, 0, false
+	}
+	st.logins++
+	f := fairUse{logins: st.logins, over: st.logins > budget.Logins, until: st.hour.Add(time.Hour).Sub(now)}
+	if f.over && !st.reported {
+		f.report, st.reported = true, true
+	}
+	return f, nil
+}
+
+// ask learns from the store, once, which session of before a restart is alive.
+func (st *principalState) ask(ctx context.Context, store Store, p PrincipalID, now time.Time) error {
+	st.mu.Lock()
+	asked := st.asked
+	st.mu.Unlock()
+	if asked {
+		return nil
+	}
+	row, err := store.Latest(ctx, p, now)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if !st.asked {
+		st.asked, st.latest, st.ends = true, row.ID, row.Ends
+	}
+	return nil
+}
+
+// began notes the newest session.
+func (st *principalState) began(row *SessionRow) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if row.ID > st.latest {
+		st.asked, st.latest, st.ends = true, row.ID, row.Ends
+	}
+}
+
+// forgetLatest makes the next login ask the store again.
+func (st *principalState) forgetLatest() {
+	st.mu.Lock()
+	st.asked, st.latest, st.ends = false, 0, time.Time{}
+	st.mu.Unlock()
+}
+
+// useNoted says whether a use at now is worth a note to the store: at most one
+// in so long.
+func (st *principalState) useNoted(now time.Time) bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if now.Sub(st.noted) < lastUsedGrain && !now.Before(st.noted) {
+		return false
+	}
+	st.noted = now
+	return true
+}
+
+// quiet says whether nothing is counted that still matters.
+func (st *principalState) quiet(now time.Time) bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return now.Sub(st.hour) >= time.Hour && now.Sub(st.noted) >= lastUsedGrain
+}
+
+// ended notes that a session is over.
+func (st *principalState) ended(id SessionID) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.latest == id {
+		st.asked, st.latest, st.ends = false, 0, time.Time{}
+	}
+}
+
+// signIn notes a user's login and returns the one before, of which the record
+// may not know yet.
+func (st *principalState) signIn(recorded, now time.Time) time.Time {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	before := st.signedIn
+	if before.Before(recorded) {
+		before = recorded
+	}
+	st.signedIn = now
+	return before
+}

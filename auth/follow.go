@@ -1,0 +1,81 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// feed is how far this node has followed the stream of what ended.
+type feed struct {
+	mu    sync.Mutex // one follower at a time
+	seen  uint64
+	asked atomic.Int64 // when the store was last asked with success, Unix nanoseconds
+}
+
+// fresh says whether a verdict may be given from memory.
+func (f *feed) fresh(now int64) bool { return now-f.asked.Load() < int64(feedFreshness) }
+
+func (f *feed) heard(head uint64, now time.Time) {
+	f.seen = head
+	f.asked.Store(now.UnixNano())
+}
+
+// follow reads what is new in the feed and forgets what it says. The time that
+// counts as heard is from before the question: what ended after it was asked
+// may be missing from the answer.
+func (s *Service) follow(ctx context.Context) {
+	s.feed.mu.Lock()
+	defer s.feed.mu.Unlock()
+	for {
+		now := s.clock()
+		notices, err := s.store.Feed(ctx, s.feed.seen, feedBatch)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			if !s.startAfresh(ctx, now) {
+				return
+			}
+			continue
+		case err != nil:
+			if ctx.Err() == nil {
+				s.log.Error("cannot follow the feed of ended sessions; asking the store for every check", "error", err)
+			}
+			return
+		}
+		for _, n := range notices {
+			s.obey(n)
+			s.feed.seen = n.Seq
+		}
+		if len(notices) < feedBatch {
+			s.feed.asked.Store(now.UnixNano())
+			return
+		}
+	}
+}
+
+// startAfresh forgets everything: notices that this node has not seen are gone.
+func (s *Service) startAfresh(ctx context.Context, now time.Time) bool {
+	head, err := s.store.FeedHead(ctx)
+	if err != nil {
+		s.log.Error("cannot find the end of the feed", "error", err)
+		return false
+	}
+	s.dir.forgetAll()
+	s.cache.clear()
+	s.feed.heard(head, now)
+	s.log.Warn("was away longer than the feed is kept; forgot all cached sessions")
+	return true
+}
+
+// obey forgets what a notice names.
+func (s *Service) obey(n Notice) {
+	s.dir.forget(n)
+	switch n.Kind {
+	case EndedSession:
+		s.cache.drop(SessionID(n.ID))
+	case ChangedGuard:
+		s.guard.reload.Store(true)
+	}
+}

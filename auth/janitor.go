@@ -1,0 +1,52 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+)
+
+// sweepSteps bounds the store's steps in one go: what is left is for the next
+// second.
+const sweepSteps = 32
+
+// sweep is one step of clearing away what is over: everything that grows has to
+// shrink somewhere, and for all of it that is here.
+func (s *Service) sweep(ctx context.Context) {
+	now := s.clock()
+	s.sweeps++
+	s.cache.sweep(s.sweeps, now)
+	if s.sweeps%60 == 0 {
+		s.guard.sweep(now)
+		s.dir.sweep(now)
+	}
+	if err := s.lift(ctx); err != nil && ctx.Err() == nil {
+		s.log.Warn("could not read which locks were lifted", "error", err)
+	}
+	for range sweepSteps {
+		swept, err := s.store.Sweep(ctx, now, s.keep)
+		if err != nil {
+			if ctx.Err() == nil {
+				s.log.Warn("could not clear away what is over", "error", err)
+			}
+			return
+		}
+		if !swept.More {
+			return
+		}
+	}
+}
+
+// lift forgets the locks that an administrator removed from the store.
+func (s *Service) lift(ctx context.Context) error {
+	if !s.guard.reload.Swap(false) {
+		return nil
+	}
+	kept := map[GuardKey]bool{}
+	err := s.store.Guards(ctx, func(row GuardRow) error { kept[row.Key] = true; return nil })
+	if err != nil {
+		s.guard.reload.Store(true)
+		return fmt.Errorf("reading locks: %w", err)
+	}
+	s.guard.lifted(kept)
+	return nil
+}

@@ -1,0 +1,217 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sallyport/sallyport/secret"
+)
+
+// verdict is who an attempt turned out to be.
+type verdict struct {
+	candidate
+	who    *Identity
+	known  bool   // somebody of the claimed name exists, whatever the secret
+	judged string // password hash that the password was compared with
+	rehash bool   // it fits, but is not made as today's are
+}
+
+// judge finds out who an attempt is. It costs the same for a name that does not
+// exist: the same hashing, and one look into the store when the answer is no.
+func (s *Service) judge(ctx context.Context, a *Attempt, now time.Time) (verdict, *Refusal) {
+	if refusal := s.judgeApp(ctx, a); refusal != nil {
+		return verdict{}, refusal
+	}
+	key, ok := s.recordKey(a)
+	v, refusal, stale := verdict{}, refuseCredentials(nil), false
+	var r *record
+	if ok {
+		var err error
+		if r, stale, err = s.dir.find(ctx, key, false); err != nil && !notThere(err) {
+			return v, lookupFailed(err)
+		}
+	}
+	if v, refusal = s.compare(ctx, a, r, now, ""); refusal != nil && refusal.Reason == BadCredentials && stale {
+		// What was remembered may be older than a change just made, and a name
+		// that does not exist costs a look into the store as well.
+		judged := v.judged
+		fresh, _, err := s.dir.find(ctx, key, true)
+		if err != nil && !notThere(err) {
+			return v, lookupFailed(err)
+		}
+		v, refusal = s.compare(ctx, a, fresh, now, judged)
+	}
+	if refusal != nil {
+		return v, refusal
+	}
+	who, err := s.dir.identity(ctx, v.principal)
+	switch {
+	case notThere(err): // disabled this instant
+		return v, refuseCredentials(err)
+	case err != nil:
+		return v, lookupFailed(err)
+	}
+	v.who = who
+	if a.App != "" {
+		if refusal := s.appOf(ctx, who, a.App); refusal != nil {
+			// The secret was right, but saying so to a program of another tree
+			// would confirm it.
+			return v, refuseCredentials(errors.New("application key of another tree"))
+		}
+	}
+	return v, nil
+}
+
+// refuseCredentials is a wrong secret, an unknown name, a disabled key: one answer.
+func refuseCredentials(cause error) *Refusal { return Refuse(BadCredentials, cause) }
+
+func lookupFailed(err error) *Refusal {
+	if errors.Is(err, ErrBusy) {
+		return &Refusal{Reason: Busy, RetryAfter: time.Second, Cause: err}
+	}
+	return Refuse(Unavailable, fmt.Errorf("looking up a login: %w", err))
+}
+
+// notThere says whether an error means that nobody of the name can be found.
+func notThere(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrConflict) }
+
+// judgeApp refuses an application key that is missing or unknown before
+// anything else is looked at: it is no secret.
+func (s *Service) judgeApp(ctx context.Context, a *Attempt) *Refusal {
+	if a.App == "" {
+		if a.Mount.AppAtLogin {
+			return refuseMissingApp
+		}
+		return nil
+	}
+	_, err := s.dir.app(ctx, a.App)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return refuseUnknownApp
+	case err != nil:
+		return lookupFailed(err)
+	}
+	return nil
+}
+
+// recordKey is whom the attempt names; false when it names nobody.
+func (s *Service) recordKey(a *Attempt) (recordKey, bool) {
+	k := recordKey{scheme: a.Scheme, tenant: a.Mount.Tenant}
+	switch {
+	case a.Scheme == AccountKey && a.Number > 0:
+		k.number = a.Number
+	case a.Scheme == AccountKey && a.Code != "" && len(a.Code) <= MaxCode:
+		k.name = a.Code
+	case a.Scheme == Password && a.User != "" && len(a.User) <= MaxName:
+		k.name = a.User
+	default:
+		return k, false
+	}
+	return k, true
+}
+
+// compare compares the secret with everybody it may belong to.
+func (s *Service) compare(ctx context.Context, a *Attempt, r *record, now time.Time, judged string) (verdict, *Refusal) {
+	switch a.Scheme {
+	case AccountKey:
+		return s.compareKeys(a, r, now)
+	case BareKey:
+		return s.findBareKey(ctx, a, now)
+	case Password:
+		return s.comparePassword(ctx, a, r, judged)
+	}
+	return verdict{}, refuseCredentials(fmt.Errorf("%w: attempt without a scheme", ErrInvalid))
+}
+
+// compareKeys compares with every key of the account, without stopping at the
+// first that fits, and with none of an account that does not exist.
+func (s *Service) compareKeys(a *Attempt, r *record, now time.Time) (verdict, *Refusal) {
+	digest, pepper := s.keys.KeyDigestAt(0, a.Secret)
+	v := verdict{known: r != nil}
+	if r == nil {
+		return v, refuseCredentials(ErrNotFound)
+	}
+	found := -1
+	for i := range r.candidates {
+		c := &r.candidates[i]
+		d := digest
+		if c.key.Pepper != pepper {
+			d, _ = s.keys.KeyDigestUnder(c.key.Pepper, a.Secret)
+		}
+		if d.Equal(c.key.Digest) && a.Secret != "" && !c.disabled && c.key.usable(now, a.Origin.Source) {
+			found = i
+		}
+	}
+	if found < 0 {
+		return v, refuseCredentials(nil)
+	}
+	v.candidate = r.candidates[found]
+	if v.key.Pepper != pepper {
+		s.notes.rekey(rekey{v.principal, v.key.Digest, digest, pepper})
+	}
+	return v, nil
+}
+
+// findBareKey looks for the key under each pepper it may have been kept under.
+func (s *Service) findBareKey(ctx context.Context, a *Attempt, now time.Time) (verdict, *Refusal) {
+	v := verdict{}
+	for i := range s.keys.Len() {
+		d, pepper := s.keys.KeyDigestAt(i, a.Secret)
+		r, _, err := s.dir.find(ctx, recordKey{scheme: BareKey, tenant: a.Mount.Tenant, name: string(d[:])}, false)
+		switch {
+		case notThere(err):
+			continue
+		case err != nil:
+			return v, lookupFailed(err)
+		}
+		v.known, v.candidate = true, r.candidates[0]
+		if v.key.Pepper != pepper || v.disabled || a.Secret == "" || !v.key.usable(now, a.Origin.Source) {
+			continue
+		}
+		if i > 0 {
+			fresh, primary := s.keys.KeyDigestAt(0, a.Secret)
+			s.notes.rekey(rekey{v.principal, v.key.Digest, fresh, primary})
+		}
+		return v, nil
+	}
+	return v, refuseCredentials(nil)
+}
+
+// comparePassword verifies the password of a user, or does the same work for
+// nobody. judged is a hash that it was already found not to fit.
+func (s *Service) comparePassword(ctx context.Context, a *Attempt, r *record, judged string) (verdict, *Refusal) {
+	v := verdict{known: r != nil}
+	if r == nil || r.candidates[0].user.Password == "" {
+		if judged == "" {
+			if err := s.hasher.VerifyDummy(ctx, a.Secret); err != nil {
+				return v, hashingFailed(err)
+			}
+		}
+		return v, refuseCredentials(nil)
+	}
+	v.candidate = r.candidates[0]
+	v.judged = v.user.Password
+	if v.judged == judged {
+		return v, refuseCredentials(nil)
+	}
+	ok, rehash, err := s.hasher.Verify(ctx, v.judged, a.Secret)
+	switch {
+	case err != nil:
+		return v, hashingFailed(err)
+	case !ok || v.disabled:
+		return v, refuseCredentials(nil)
+	case !v.user.Active:
+		return v, Refuse(Inactive, nil)
+	}
+	v.rehash = rehash
+	return v, nil
+}
+
+func hashingFailed(err error) *Refusal {
+	if errors.Is(err, secret.ErrBusy) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return &Refusal{Reason: Busy, RetryAfter: time.Second, Cause: err}
+	}
+	return Refuse(Unavailable, fmt.Errorf("verifying a password: %w", err))
+}

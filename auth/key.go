@@ -1,0 +1,63 @@
+package auth
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/sallyport/sallyport/secret"
+)
+
+// PrincipalID names whoever can log in: an API key or a user. Keys and users
+// draw their ids from one sequence, so that an id alone is enough to tell who.
+type PrincipalID int64
+
+// Key is an API key: a secret of an account, for programs. The secret itself is
+// never kept; Digest is its HMAC-SHA-256 under the pepper that Pepper names.
+type Key struct {
+	ID       PrincipalID
+	Account  AccountID
+	Name     string // unique in the account; the subject of its sessions
+	Digest   secret.Digest
+	Pepper   uint32         // id of the key-set key that made Digest
+	Policy   string         // name of a policy; "": the mount's
+	Networks []netip.Prefix // where it may log in from; empty: anywhere
+	Expires  time.Time      // zero: never
+	Disabled bool
+	Created  time.Time
+	LastUsed time.Time // flushed in the background
+}
+
+// MaxNetworks bounds the allow list of one key.
+const MaxNetworks = 64
+
+// Validate says what is wrong with the key on its own.
+func (k *Key) Validate() error {
+	if k.Account == 0 {
+		return fmt.Errorf("%w: an API key belongs to an account", ErrInvalid)
+	}
+	if k.Name == "" {
+		return fmt.Errorf("%w: an API key needs a name", ErrInvalid)
+	}
+	if len(k.Networks) > MaxNetworks {
+		return fmt.Errorf("%w: %d allowed networks, at most %d", ErrInvalid, len(k.Networks), MaxNetworks)
+	}
+	return checkText("key name", k.Name, MaxName)
+}
+
+// usable says whether the key may log in now, from there.
+func (k *Key) usable(now time.Time, source netip.Addr) bool {
+	if k.Disabled || (!k.Expires.IsZero() && !now.Before(k.Expires)) {
+		return false
+	}
+	if len(k.Networks) == 0 {
+		return true
+	}
+	source = source.Unmap()
+	for _, n := range k.Networks {
+		if n.Contains(source) {
+			return true
+		}
+	}
+	return false
+}

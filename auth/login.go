@@ -1,0 +1,193 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+)
+
+// Login judges an attempt and begins a session. The phases stand in the order
+// in which they must happen:
+//
+//	reserve   a place among the guesses that the lock still allows
+//	judge     the secret, at the same price for names that do not exist
+//	settle    the guess with the guard
+//	permit    fair use
+//	issue     the session, its token, its audit event, durably
+//
+// When it returns, what it says is durable: a grant survives kill -9, and so
+// does a failure that was counted. The error is always a [*Refusal].
+func (s *Service) Login(ctx context.Context, a *Attempt) (Grant, error) {
+	now := s.clock()
+	place, refusal := s.guard.reserve(ctx, now, a)
+	if refusal != nil {
+		return Grant{}, s.refuse(ctx, a, nil, now, refusal)
+	}
+	v, refusal := s.judge(ctx, a, now)
+	// A client that hangs up now changes nothing: what was judged is settled.
+	ctx = context.WithoutCancel(ctx)
+	switch {
+	case refusal == nil:
+	case refusal.Reason == BadCredentials:
+		return Grant{}, s.countFailure(ctx, a, &v, &place, now, refusal)
+	case refusal.Reason == Inactive:
+		settled := s.guard.passed(&place)
+		return Grant{}, s.refuse(ctx, a, &settled, now, refusal)
+	default: // not judged
+		s.guard.release(&place)
+		return Grant{}, s.refuse(ctx, a, nil, now, refusal)
+	}
+	settled := s.guard.passed(&place)
+	use, err := s.countLogin(ctx, v.who, a.Mount.FairUse, now)
+	if err != nil {
+		refusal = Refuse(Unavailable, fmt.Errorf("counting for fair use: %w", err))
+		return Grant{}, s.refuse(ctx, a, &settled, now, refusal)
+	}
+	if use.over && a.Mount.FairUse.Throttle {
+		refusal = &Refusal{Reason: Throttled, RetryAfter: use.until}
+		return Grant{}, s.refuse(ctx, a, &settled, now, refusal)
+	}
+	return s.issue(ctx, a, &v, &settled, use, now)
+}
+
+// issue begins the session. Everything that the login changes is one write set.
+func (s *Service) issue(ctx context.Context, a *Attempt, v *verdict, settled *settled, use fairUse, now time.Time) (Grant, error) {
+	fail := func(err error) (Grant, error) {
+		settled.done(false)
+		r := Refuse(Unavailable, err)
+		if errors.Is(err, ErrBusy) {
+			r = &Refusal{Reason: Busy, RetryAfter: time.Second, Cause: err}
+		}
+		s.log.Error("a login could not be kept", "dialect", a.Mount.Dialect, "request", a.Origin.Request, "error", err)
+		return Grant{}, r
+	}
+	if len(a.Attrs) > MaxAttrs {
+		return fail(fmt.Errorf("%w: %d bytes of attributes", ErrInvalid, len(a.Attrs)))
+	}
+	id, err := s.ids.take(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	token, digest := s.keys.Mint(a.Form, uint64(id))
+	w := loginSet{}
+	w.row[0] = SessionRow{ID: id, Digest: digest, Principal: v.principal, Dialect: a.Mount.Dialect,
+		App: a.App, Source: a.Origin.Source, Attrs: a.Attrs, Life: v.life(a.Mount, now)}
+	row := &w.row[0]
+	w.set.Begin, w.set.Guards = w.row[:], settled.rows
+	if row.ExpireOnNew {
+		w.set.End = []End{{Principal: v.principal, Except: id}}
+	}
+	if v.user != nil {
+		w.set.SignIns = []SignIn{{User: v.principal, At: row.Issued}}
+		s.betterHash(ctx, a, v, &w.set)
+	}
+	w.events[0] = s.event(a, audit.Login, now)
+	about(&w.events[0], v.who)
+	w.events[0].Session = uint64(id)
+	w.set.Events = w.events[:1:1]
+	if use.report {
+		w.set.Events = append(w.set.Events, fairUseEvent(w.events[0], use))
+	}
+	mark := s.cache.mark(id)
+	if _, err := s.store.Apply(ctx, &w.set); err != nil {
+		return fail(fmt.Errorf("keeping a session: %w", err))
+	}
+	settled.done(true)
+	grant := Grant{Session: s.begun(row, v, mark, now), Token: token}
+	if v.user != nil {
+		grant.LastSignIn = v.who.live.state.signIn(v.user.LastSignIn, row.Issued)
+	}
+	return grant, nil
+}
+
+// loginSet is the write set of one login with room for what nearly every login
+// writes, so that it is one allocation.
+type loginSet struct {
+	set    WriteSet
+	row    [1]SessionRow
+	events [2]audit.Event
+}
+
+// life is what the policy gives the session. A key that expires takes its
+// sessions along.
+func (v *verdict) life(m *Mount, now time.Time) Life {
+	p := &m.Policy
+	if v.policy != nil {
+		p = v.policy
+	}
+	l := p.Begin(now)
+	if v.key != nil && !v.key.Expires.IsZero() && (l.Cap.IsZero() || v.key.Expires.Before(l.Cap)) {
+		l.Cap = v.key.Expires.UTC().Truncate(time.Microsecond)
+		l.Ends = l.after(l.Issued)
+	}
+	return l
+}
+
+// betterHash adds the password's new hash to the write set when the old one is
+// not made as today's are. A hash that cannot be made now is made another time.
+func (s *Service) betterHash(ctx context.Context, a *Attempt, v *verdict, w *WriteSet) {
+	if !v.rehash {
+		return
+	}
+	hash, err := s.hasher.Hash(ctx, a.Secret)
+	if err != nil {
+		s.log.Warn("a password keeps its old hash until the next login", "error", err)
+		return
+	}
+	w.Password = &PasswordChange{User: v.principal, Old: v.judged, New: hash}
+}
+
+// begun takes a session that is durable into memory.
+func (s *Service) begun(row *SessionRow, v *verdict, mark uint64, now time.Time) Session {
+	who := v.who
+	if row.ExpireOnNew {
+		s.obey(Notice{Kind: EndedPrincipal, ID: uint64(v.principal)})
+	}
+	e := newCached(row, who, s.origin(row.Dialect, row.App), now.UnixNano())
+	// An identity that was marked dead since it was looked up makes the first
+	// check ask the store, so nothing that ended meanwhile comes back.
+	s.cache.put(e, mark, func() bool { return !who.live.dead.Load() })
+	who.live.state.began(row)
+	if v.key != nil && who.live.state.useNoted(now) {
+		s.notes.use(KeyUse{Key: v.principal, At: row.Issued})
+	}
+	return e.session()
+}
+
+// countFailure makes a failure durable and then says so.
+func (s *Service) countFailure(ctx context.Context, a *Attempt, v *verdict, place *reservation, now time.Time, refusal *Refusal) error {
+	settled := s.guard.failed(now, place, v.known)
+	refusal.Failures, refusal.Allowed = settled.failures, settled.allowed
+	return s.refuse(ctx, a, &settled, now, refusal)
+}
+
+// refuse writes what a refused attempt leaves behind, and returns the refusal
+// once that is durable.
+func (s *Service) refuse(ctx context.Context, a *Attempt, settled *settled, now time.Time, refusal *Refusal) error {
+	var w WriteSet
+	e := s.event(a, audit.Refusal, now)
+	e.Reason = string(refusal.Reason)
+	w.Events = []audit.Event{e}
+	if settled != nil {
+		w.Guards = settled.rows
+		if settled.locked {
+			e.Kind, e.Count = audit.Lock, settled.failures
+			w.Events = append(w.Events, e)
+		}
+	}
+	_, err := s.store.Apply(ctx, &w)
+	if settled != nil {
+		settled.done(err == nil)
+	}
+	if err == nil {
+		return refusal
+	}
+	s.log.Error("a refused login could not be recorded", "dialect", a.Mount.Dialect, "request", a.Origin.Request, "error", err)
+	if errors.Is(err, ErrBusy) {
+		return &Refusal{Reason: Busy, RetryAfter: time.Second, Cause: err}
+	}
+	return Refuse(Unavailable, fmt.Errorf("recording a refusal: %w", err))
+}

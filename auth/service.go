@@ -1,0 +1,183 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/secret"
+)
+
+// Options configure a Service. Only Keys is required.
+type Options struct {
+	Keys   *secret.Keys
+	Hasher *secret.Hasher // nil: half the processors, 64 waiting
+	Clock  Clock          // nil: SystemClock
+	Logger *slog.Logger   // nil: nothing is logged
+
+	CacheSessions int       // live sessions kept in memory; 0: about a million
+	Retention     Retention // zero: notices for an hour, audit for 90 days
+}
+
+// Periods of the background work. A verdict is given from memory only while the
+// feed was heard of within feedFreshness.
+const (
+	feedInterval  = 200 * time.Millisecond
+	feedFreshness = time.Second
+	feedBatch     = 1000
+	flushInterval = 5 * time.Second
+	sweepInterval = time.Second
+	lastUsedGrain = time.Minute
+)
+
+// Service is the session core over one store: credentials in, sessions out.
+// Its methods may be called from many goroutines.
+type Service struct {
+	store  Store
+	keys   *secret.Keys
+	hasher *secret.Hasher
+	clock  Clock
+	log    *slog.Logger
+	keep   Retention
+
+	dir   *directory
+	cache *cache
+	guard *guard
+	ids   ids
+	feed  feed
+	notes notes
+
+	sweeps int // steps of the janitor so far
+
+	originsMu sync.RWMutex
+	origins   map[opened]*opened
+
+	stop context.CancelFunc
+	work sync.WaitGroup
+}
+
+// Open makes a Service over a store that the caller owns: it takes up the locks
+// that the store kept, catches up with the feed, and starts the background work
+// that [Service.Close] stops.
+func Open(ctx context.Context, store Store, o Options) (*Service, error) {
+	if store == nil || o.Keys == nil {
+		return nil, fmt.Errorf("%w: a service needs a store and a key set", ErrInvalid)
+	}
+	s := &Service{store: store, keys: o.Keys, hasher: o.Hasher, clock: o.Clock, log: o.Logger, keep: o.Retention,
+		dir: newDirectory(store), guard: newGuard(), ids: ids{store: store}, origins: map[opened]*opened{}}
+	s.defaults(o)
+	now := s.clock()
+	if err := store.Guards(ctx, func(row GuardRow) error { s.guard.restore(&row, now); return nil }); err != nil {
+		return nil, fmt.Errorf("reading locks: %w", err)
+	}
+	head, err := store.FeedHead(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("finding the end of the feed: %w", err)
+	}
+	s.feed.heard(head, now)
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.every(background, feedInterval, s.follow)
+	s.every(background, flushInterval, s.flush)
+	s.every(background, sweepInterval, s.sweep)
+	return s, nil
+}
+
+func (s *Service) defaults(o Options) {
+	if s.hasher == nil {
+		s.hasher = secret.NewHasher(0, 64)
+	}
+	if s.clock == nil {
+		s.clock = SystemClock
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.keep == (Retention{}) {
+		s.keep = Retention{Feed: time.Hour, Audit: 90 * 24 * time.Hour}
+	}
+	if o.CacheSessions <= 0 {
+		o.CacheSessions = 1 << 20
+	}
+	s.cache = newCache(o.CacheSessions)
+}
+
+// every runs f now and then until the context ends.
+func (s *Service) every(ctx context.Context, interval time.Duration, f func(context.Context)) {
+	s.work.Go(func() {
+		tick := time.NewTicker(interval)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				f(ctx)
+			}
+		}
+	})
+}
+
+// Close stops the background work and hands the last notes of use to the store.
+func (s *Service) Close() error {
+	s.stop()
+	s.work.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return s.flushNotes(ctx)
+}
+
+// Now is the service's clock.
+func (s *Service) Now() time.Time { return s.clock() }
+
+// Keys is the server's key set.
+func (s *Service) Keys() *secret.Keys { return s.keys }
+
+// Hasher hashes passwords within the server's bounds.
+func (s *Service) Hasher() *secret.Hasher { return s.hasher }
+
+// Healthy says whether the service can vouch for sessions: the feed was heard
+// of lately, or the store answers.
+func (s *Service) Healthy(ctx context.Context) error {
+	if s.feed.fresh(s.clock().UnixNano()) {
+		return nil
+	}
+	if _, err := s.store.FeedHead(ctx); err != nil {
+		return fmt.Errorf("the store does not answer: %w", err)
+	}
+	return nil
+}
+
+// View reads records from a consistent snapshot.
+func (s *Service) View(ctx context.Context, f func(Reader) error) error { return s.store.View(ctx, f) }
+
+// Update changes records in one transaction, and has this node obey at once.
+// Other nodes follow within a second.
+func (s *Service) Update(ctx context.Context, f func(Tx) error) error {
+	if err := s.store.Update(ctx, f); err != nil {
+		return err
+	}
+	s.follow(ctx)
+	return nil
+}
+
+// origin interns how a session was opened. Dialects are few; apps are bounded by
+// the records, since an unknown one does not log in.
+func (s *Service) origin(dialect, app string) *opened {
+	key := opened{dialect, app}
+	s.originsMu.RLock()
+	o := s.origins[key]
+	s.originsMu.RUnlock()
+	if o != nil {
+		return o
+	}
+	s.originsMu.Lock()
+	defer s.originsMu.Unlock()
+	if o = s.origins[key]; o == nil {
+		o = &key
+		s.origins[key] = o
+	}
+	return o
+}

@@ -1,0 +1,216 @@
+package auth
+
+import (
+	"context"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/secret"
+)
+
+// Store keeps what must survive. Every sentence here is a contract that
+// store/storetest tests.
+//
+// All methods may be called from many goroutines. All times are UTC, in whole
+// microseconds; a zero time stays a zero time. A missing row is [ErrNotFound],
+// never a nil or zero value. What a method wrote is durable when it returns:
+// it survives kill -9 and loss of power. When it returns an error, nothing of it
+// was written. Errors are wrapped with what was tried and hold no secret.
+// No method waits for an unbounded queue: when too much waits, it returns
+// [ErrBusy] at once. After Close every method returns [ErrClosed].
+type Store interface {
+	// Session reads one live or expired session. Rows that were ended are gone.
+	// It never waits for a writer and sees everything that Apply and Update
+	// returned for before it was called.
+	Session(ctx context.Context, id SessionID) (SessionRow, error)
+
+	// HandOff reads one hand-off that was not redeemed.
+	HandOff(ctx context.Context, id SessionID) (HandOffRow, error)
+
+	// Apply writes one write set, all of it or nothing. Sets that wait at the
+	// same time are committed together, in the order in which they came, each
+	// seeing what those before it wrote. A condition that does not hold is
+	// ErrConflict and leaves the others of the commit alone.
+	Apply(ctx context.Context, w *WriteSet) (Result, error)
+
+	// Lease reserves n ids for this process and returns the first. No id is ever
+	// leased twice, and a later lease is of larger ids.
+	Lease(ctx context.Context, n uint64) (SessionID, error)
+
+	// Feed returns up to limit notices after the given position, in order.
+	// Positions have no gap that is filled in later: whoever has seen position p
+	// has seen all before it. A position older than what is kept is ErrNotFound:
+	// the follower must forget what it has cached and begin at FeedHead.
+	Feed(ctx context.Context, after uint64, limit int) ([]Notice, error)
+
+	// FeedHead is the position of the newest notice, 0 if there never was one.
+	FeedHead(ctx context.Context) (uint64, error)
+
+	// Guards calls f for each guard row there is, at start.
+	Guards(ctx context.Context, f func(GuardRow) error) error
+
+	// Latest is the live session of a principal that was begun last.
+	Latest(ctx context.Context, p PrincipalID, now time.Time) (SessionRow, error)
+
+	// Sweep removes a bounded part of what is over at now: sessions and
+	// hand-offs that expired, guard rows and notices that are older than their
+	// limits, audit batches past their retention. It says whether there is more.
+	Sweep(ctx context.Context, now time.Time, keep Retention) (Swept, error)
+
+	// Audit returns up to limit batches after position seq, in order.
+	Audit(ctx context.Context, seq uint64, limit int) ([]audit.Batch, error)
+
+	// View calls f with a consistent snapshot of the records.
+	View(ctx context.Context, f func(Reader) error) error
+
+	// Update calls f in a transaction that is committed when f returns nil and
+	// undone when it returns an error or panics. f does no hashing and no
+	// network, and may be called again if the transaction could not be
+	// committed for reasons of the store's own.
+	Update(ctx context.Context, f func(Tx) error) error
+
+	// Close waits for what was accepted and releases the store.
+	Close() error
+}
+
+// WriteSet is what one operation changes, as a value, so that a store can
+// commit many in one transaction. A store works through it in the order of the
+// fields.
+type WriteSet struct {
+	Redeem   SessionID       // hand-off to remove; ErrConflict if it is not there (any more). 0: none
+	Use      SessionID       // session to take one of its Uses from; ErrConflict if it is not there or does not count. The last one removes it as End does. 0: none
+	Password *PasswordChange // ErrConflict is not raised: a lost race keeps the other's hash
+	Begin    []SessionRow
+	HandOffs []HandOffRow
+	End      []End
+	Touch    []Touch
+	SignIns  []SignIn
+	Used     []KeyUse
+	Guards   []GuardRow
+	Events   []audit.Event // one operation's, kept in order
+}
+
+// Result is what a store says about an applied write set.
+type Result struct {
+	Ended int // how many live or expired sessions End removed
+}
+
+// End removes sessions and announces it in the feed. Exactly one of Session,
+// Principal and Account is set.
+type End struct {
+	Session   SessionID   // this one
+	Principal PrincipalID // all of this key or user
+	Account   AccountID   // all of this account and everything below it
+	Except    SessionID   // with Principal: but not this one
+}
+
+// PasswordChange replaces a user's hash if it is still the one that was judged.
+type PasswordChange struct {
+	User     PrincipalID
+	Old, New string
+}
+
+// Touch is the background note of how far a session was used. A session that is
+// gone is left alone.
+type Touch struct {
+	Session SessionID
+	Ends    time.Time // new Ends, of an idle span; an earlier one than is stored changes nothing
+}
+
+// SignIn notes a user's login.
+type SignIn struct {
+	User PrincipalID
+	At   time.Time
+}
+
+// KeyUse notes that a key logged in.
+type KeyUse struct {
+	Key PrincipalID
+	At  time.Time
+}
+
+// GuardRow is what the guard remembers of one name or address. A row without
+// failures and lock is removed.
+type GuardRow struct {
+	Key      GuardKey
+	Name     string // for people: mount and claimed name
+	Known    bool   // somebody of that name exists
+	Failures int
+	Last     time.Time // of the newest failure; for an address, of the first that counts
+	Locked   time.Time // until; zero: not locked
+	Forget   time.Time // from then on the row means nothing and may be swept
+}
+
+// NoticeKind is what a notice of the feed is about.
+type NoticeKind uint8
+
+// The kinds of notices. Their numbers are stored and never change.
+const (
+	EndedSession     NoticeKind = 1 // one session ended
+	EndedPrincipal   NoticeKind = 2 // sessions of a key or user ended
+	EndedAccount     NoticeKind = 3 // sessions in an account's subtree ended
+	ChangedPrincipal NoticeKind = 4 // a key or user was created, altered or removed
+	ChangedAccount   NoticeKind = 5 // an account was created, altered or removed; all below it is affected
+	ChangedOther     NoticeKind = 6 // an app or policy was; ID is 0
+	ChangedGuard     NoticeKind = 7 // locks were lifted by hand; ID is 0
+)
+
+// Notice is one entry of the feed: the ordered stream that every checking node
+// follows to learn what it must not believe any more.
+type Notice struct {
+	Seq  uint64 // position, grows by one
+	Kind NoticeKind
+	ID   uint64 // SessionID, PrincipalID or AccountID
+}
+
+// Retention is how long a store keeps what only serves people.
+type Retention struct {
+	Feed  time.Duration // notices; a follower that was away longer starts afresh
+	Audit time.Duration // audit batches; 0: for ever
+}
+
+// Swept is what one step of Sweep removed.
+type Swept struct {
+	Sessions, HandOffs, Guards, Notices, Batches int
+	More                                         bool // call again soon
+}
+
+// Reader reads records: the nouns that administrators write.
+type Reader interface {
+	Account(id AccountID) (Account, error)
+	AccountByNumber(tenant AccountID, number int64) (Account, error) // tenant 0: of any, ErrConflict if several have it
+	AccountByCode(tenant AccountID, code string) (Account, error)    // tenant 0: the tenant of that code
+	Accounts(parent AccountID) ([]Account, error)                    // direct children by id; 0: the tenants
+	Key(id PrincipalID) (Key, error)
+	Keys(account AccountID) ([]Key, error) // by id
+	KeyByDigest(digest secret.Digest) (Key, error)
+	User(id PrincipalID) (User, error)
+	UserByName(tenant AccountID, name string) (User, error) // tenant 0: of any, ErrConflict if several have it
+	Users(account AccountID) ([]User, error)                // by id
+	App(key string) (App, error)
+	Apps(account AccountID) ([]App, error) // by key
+	Policy(name string) (Policy, error)
+	Policies() ([]Policy, error) // by name
+}
+
+// Tx writes records. Put creates a record whose ID is zero and sets the ID, or
+// replaces the one with that ID (apps and policies go by key and name); a taken
+// unique name is ErrExists. Every Put and Delete announces itself in the feed,
+// so that no caller can forget to. Delete of an account needs it to be empty
+// (ErrConflict); Delete of a key or user ends its sessions.
+type Tx interface {
+	Reader
+	PutAccount(a *Account) error
+	PutKey(k *Key) error
+	PutUser(u *User) error
+	PutApp(a *App) error
+	PutPolicy(p *Policy) error
+	DeleteAccount(id AccountID) error
+	DeleteKey(id PrincipalID) error
+	DeleteUser(id PrincipalID) error
+	DeleteApp(key string) error
+	DeletePolicy(name string) error // ErrConflict while a key or user names it
+	End(e End) (int, error)
+	ClearGuards(match func(GuardRow) bool) (int, error)
+	Record(e audit.Event) error
+}

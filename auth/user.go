@@ -1,0 +1,43 @@
+package auth
+
+import (
+	"fmt"
+	"time"
+)
+
+// User is a person or robot with a login name and a password.
+type User struct {
+	ID          PrincipalID
+	Tenant      AccountID
+	Account     AccountID // where in the tree the user stands; the tenant itself at the top
+	Name        string    // login name, unique in the tenant, compared exactly
+	Password    string    // PHC string or another form that secret.CheckHash accepts; "": cannot log in
+	Active      bool
+	Admin       bool
+	Group       string
+	Rights      int64 // opaque to Sallyport
+	FullName    string
+	DisplayName string
+	Email       string
+	Policy      string    // name of a policy; "": the mount's
+	LastSignIn  time.Time // of the login before the current one is written; zero: never
+}
+
+// Validate says what is wrong with the user on its own.
+func (u *User) Validate() error {
+	if u.Tenant == 0 || u.Account == 0 {
+		return fmt.Errorf("%w: a user belongs to an account of a tenant", ErrInvalid)
+	}
+	if u.Name == "" {
+		return fmt.Errorf("%w: a user needs a login name", ErrInvalid)
+	}
+	for _, f := range [...]struct{ what, text string }{
+		{"user name", u.Name}, {"group", u.Group}, {"full name", u.FullName},
+		{"display name", u.DisplayName}, {"e-mail address", u.Email},
+	} {
+		if err := checkText(f.what, f.text, MaxName); err != nil {
+			return err
+		}
+	}
+	return nil
+}
