@@ -1,0 +1,97 @@
+package gate
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/dialect"
+)
+
+// decision is what became of one call. Without an error the session is live.
+type decision struct {
+	session auth.Session
+	dialect dialect.Dialect // whose words refuse; nil: nobody's, the gate speaks for itself
+	err     error
+}
+
+// errUncovered says that no mount covers the call, so that nobody could check it.
+var errUncovered = errors.New("no mount covers this call")
+
+// Refusals without a cause, made once. They are never changed.
+var (
+	insecure  = auth.Refuse(auth.Insecure, nil)
+	noToken   = auth.Refuse(auth.NoToken, nil)
+	twoTokens = auth.Refuse(auth.TwoTokens, nil)
+)
+
+// candidate is a token as one of the covering mounts found it.
+type candidate struct {
+	bearer  auth.Bearer
+	dialect dialect.Dialect
+}
+
+// decide checks a call that is described by call and came to the proxy, or to
+// us, over a secure channel or not.
+func (g *Gate) decide(call *http.Request, secure bool) decision {
+	if !plainPath(call.URL.Path) {
+		return decision{err: errAmbiguous}
+	}
+	covering := g.o.Router.Covering(call.Host, merged(call.URL.Path))
+	if len(covering) == 0 {
+		return decision{err: errUncovered}
+	}
+	if !secure {
+		return decision{dialect: covering[0].Dialect, err: insecure}
+	}
+	var room [4]candidate // more are rare, and then it grows
+	found, refused := find(call, covering, room[:0])
+	if refused.err != nil {
+		return refused
+	}
+	return g.open(call, found)
+}
+
+// find asks every covering mount for the call's token. The same string found by
+// several is one credential. Two different ones are refused in the words of the
+// first, most specific mount: whichever of them was believed here, the API
+// behind might look at the other. So is a call that one of the mounts cannot
+// read at all.
+func find(call *http.Request, covering []dialect.Mounted, found []candidate) ([]candidate, decision) {
+	for i := range covering {
+		m := &covering[i]
+		bearer, err := m.Dialect.Token(call)
+		switch {
+		case err == nil && len(found) > 0 && bearer.Value != found[0].bearer.Value:
+			return nil, decision{dialect: covering[0].Dialect, err: twoTokens}
+		case err == nil:
+			found = append(found, candidate{bearer, m.Dialect})
+		case auth.RefusalOf(err).Reason != auth.NoToken:
+			return nil, decision{dialect: m.Dialect, err: err}
+		}
+	}
+	if len(found) == 0 {
+		return nil, decision{dialect: covering[0].Dialect, err: noToken}
+	}
+	return found, decision{}
+}
+
+// open tries the token as each mount would until one knows it. A session looks
+// unknown over any dialect but its own; every other refusal comes from the mount
+// whose session it is, and is the last word.
+func (g *Gate) open(call *http.Request, found []candidate) (d decision) {
+	for i := range found {
+		c := &found[i]
+		session, err := g.o.Service.Check(call.Context(), &c.bearer)
+		if err == nil {
+			return decision{session: session, dialect: c.dialect}
+		}
+		if auth.RefusalOf(err).Reason != auth.UnknownToken {
+			return decision{dialect: c.dialect, err: err}
+		}
+		if i == 0 {
+			d = decision{dialect: c.dialect, err: err}
+		}
+	}
+	return d
+}

@@ -1,0 +1,59 @@
+package gate
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/dialect"
+	"github.com/sallyport/sallyport/internal/origin"
+)
+
+// Options is what a gate works with. All fields are required.
+type Options struct {
+	Service *auth.Service
+	Router  *dialect.Router  // knows which mounts cover a call
+	Origin  *origin.Resolver // knows which proxies are trusted
+	Logger  *slog.Logger
+}
+
+// Gate checks calls. It is safe for concurrent use and keeps nothing between them.
+type Gate struct{ o Options }
+
+// New makes a gate.
+func New(o Options) *Gate { return &Gate{o} }
+
+// refuse answers a call that may not go on: in the dialect's words, or, where
+// there is no dialect to speak for, in the gate's own.
+func (g *Gate) refuse(w http.ResponseWriter, call *http.Request, d *decision) {
+	reason := "none"
+	if d.dialect != nil {
+		reason = string(auth.RefusalOf(d.err).Reason)
+	}
+	level := slog.LevelDebug
+	if reason == string(auth.Unavailable) {
+		level = slog.LevelError
+	}
+	if ctx := call.Context(); g.o.Logger.Enabled(ctx, level) {
+		g.o.Logger.Log(ctx, level, "call refused", "request", g.o.Origin.NewID(),
+			"host", call.Host, "path", call.URL.Path, "reason", reason, "cause", d.err)
+	}
+	w.Header()["Cache-Control"] = noStore
+	if d.dialect != nil {
+		d.dialect.Refuse(w, call, d.err)
+		return
+	}
+	plain(w, http.StatusForbidden, d.err.Error())
+}
+
+// noStore is shared by all answers and never changed.
+var noStore = []string{"no-store"}
+
+// plain answers in the gate's own words, which hold nothing of the request.
+func plain(w http.ResponseWriter, status int, text string) {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte("sallyport: " + text + "\n"))
+}
