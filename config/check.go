@@ -1,0 +1,222 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/config/strict"
+)
+
+// check finds what the types alone cannot say.
+func (c *Config) check() error {
+	var errs strict.Errors
+	c.checkAddresses(&errs)
+	c.checkLimits(&errs)
+	for _, f := range [...]struct{ name, file string }{{"data", c.Data}, {"keys", c.Keys}} {
+		if f.file == "" {
+			errs.Add(c.Errorf(f.name, "is empty: name a file"))
+		}
+	}
+	if c.Data == c.Keys {
+		errs.Add(c.Errorf("keys", "is the same file as data: the key set needs one of its own"))
+	}
+	if len(c.Mounts) == 0 {
+		errs.Add(c.Errorf("mounts", "none given, so nobody could log in: add at least one, such as mounts: [{dialect: electa}]"))
+	}
+	lines := map[string]int{}
+	for i := range c.Mounts {
+		m := &c.Mounts[i]
+		m.check(&errs)
+		if line, twice := lines[m.Name]; twice && m.Name != "" {
+			errs.Add(m.Errorf("name", "%q is already the mount in line %d: give each a name of its own "+
+				"(the name is the dialect's when none is given)", m.Name, line))
+		} else {
+			lines[m.Name] = m.Errorf("", "").Line
+		}
+	}
+	return errs.Err()
+}
+
+func (c *Config) checkAddresses(errs *strict.Errors) {
+	host, port, err := net.SplitHostPort(c.Listen)
+	n, portErr := strconv.ParseUint(port, 10, 16)
+	_, ipErr := netip.ParseAddr(host)
+	switch {
+	case err != nil || portErr != nil || n > 65535:
+		errs.Add(c.Errorf("listen", "%q is not an address and a port: write it like 127.0.0.1:8443, [::1]:8443 or :8443", c.Listen))
+	case host != "" && ipErr != nil && !isHostName(host):
+		errs.Add(c.Errorf("listen", "%q is no address of this machine: write it like 127.0.0.1:8443 or :8443", c.Listen))
+	}
+	for i, p := range c.TrustedProxies {
+		if p.Bits() == 0 {
+			errs.Add(c.Errorf("trusted_proxies", "entry %d trusts every address, so that any client could claim to have come "+
+				"over https and from anywhere: name the proxies", i+1))
+		}
+	}
+	switch {
+	case c.TLS.Cert == "" && c.TLS.Key != "":
+		errs.Add(c.Errorf("tls.cert", "is missing: tls needs cert and key"))
+	case c.TLS.Cert != "" && c.TLS.Key == "":
+		errs.Add(c.Errorf("tls.key", "is missing: tls needs cert and key"))
+	case !c.TLS.On() && len(c.TrustedProxies) == 0:
+		errs.Add(c.Errorf("", "neither tls nor trusted_proxies is given, so every request would be refused as insecure: "+
+			"give tls a cert and a key, or name the proxies in front that speak https"))
+	}
+}
+
+func (c *Config) checkLimits(errs *strict.Errors) {
+	l := &c.Limits
+	for _, n := range [...]struct {
+		name            string
+		value, min, max int64
+		show            func(int64) string
+	}{
+		{"connections", int64(l.Connections), 1, 10_000_000, decimal},
+		{"header", int64(l.Header), int64(KiB), int64(MiB), size},
+		{"body", int64(l.Body), int64(KiB), int64(16 * MiB), size},
+		{"read_header_timeout", int64(l.ReadHeaderTimeout), int64(time.Millisecond), int64(time.Hour), span},
+		{"read_timeout", int64(l.ReadTimeout), int64(time.Millisecond), int64(time.Hour), span},
+		{"write_timeout", int64(l.WriteTimeout), int64(time.Millisecond), int64(time.Hour), span},
+		{"idle_timeout", int64(l.IdleTimeout), int64(time.Millisecond), int64(time.Hour), span},
+		{"shutdown", int64(l.Shutdown), int64(time.Millisecond), int64(time.Hour), span},
+		{"cached_sessions", int64(l.CachedSessions), 1, 1 << 30, decimal},
+		{"hashing.at_once", int64(l.Hashing.AtOnce), 0, 1024, decimal},
+		{"hashing.waiting", int64(l.Hashing.Waiting), 0, 1 << 20, decimal},
+	} {
+		if n.value < n.min || n.value > n.max {
+			errs.Add(c.Errorf("limits."+n.name, "is %s: must be from %s to %s", n.show(n.value), n.show(n.min), n.show(n.max)))
+		}
+	}
+	if c.Audit.Keep > auth.MaxSpan {
+		errs.Add(c.Errorf("audit.keep", "is longer than 100y: write 0s to keep it for ever"))
+	}
+}
+
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }
+
+// span writes 1h and not 1h0m0s.
+func span(n int64) string {
+	s := time.Duration(n).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+func size(n int64) string {
+	switch s := Size(n); {
+	case s != 0 && s%MiB == 0:
+		return fmt.Sprintf("%dMiB", s/MiB)
+	case s != 0 && s%KiB == 0:
+		return fmt.Sprintf("%dKiB", s/KiB)
+	}
+	return fmt.Sprintf("%dB", n)
+}
+
+func (m *Mount) check(errs *strict.Errors) {
+	if m.Name == "" {
+		m.Name = m.Dialect
+	}
+	if m.Dialect == "" {
+		errs.Add(m.Errorf("dialect", "is missing: say which login protocol this mount speaks, such as electa"))
+	}
+	for _, w := range [...]struct{ field, text string }{{"name", m.Name}, {"dialect", m.Dialect}} {
+		if w.text != "" && !isWord(w.text) {
+			errs.Add(m.Errorf(w.field, "%q: use 1 to 32 lower-case letters, digits and hyphens", w.text))
+		}
+	}
+	if err := (&auth.Account{Level: auth.Tenant, Code: m.Tenant}).Validate(); err != nil && m.Tenant != "" {
+		errs.Add(m.Errorf("tenant", "is no tenant's code: %s", reason(err)))
+	}
+	m.checkPlace(errs)
+	for _, l := range [...]struct {
+		field string
+		Failures
+	}{{"lockout.names", m.Lockout.Names}, {"lockout.addresses", m.Lockout.Addresses}} {
+		switch {
+		case l.Failures.Failures < 0:
+			errs.Add(m.Errorf(l.field+".failures", "is negative: 0 turns the lockout off"))
+		case l.Failures.Failures > 0 && (l.Window <= 0 || l.Lock <= 0):
+			errs.Add(m.Errorf(l.field, "window and lock must be above zero: failures: 0 turns the lockout off"))
+		case l.Window > auth.MaxSpan || l.Lock > auth.MaxSpan:
+			errs.Add(m.Errorf(l.field, "window and lock are at most 100y"))
+		}
+	}
+	if m.FairUse.LoginsPerHour < 0 {
+		errs.Add(m.Errorf("fair_use.logins_per_hour", "is negative: 0 sets no budget"))
+	}
+	if m.Policy != nil {
+		if err := m.Policy.Auth("").Validate(); err != nil {
+			errs.Add(m.Errorf("policy", "%s", reason(err)))
+		}
+	}
+}
+
+// reason is the last part of a core's error, without the noun that it names.
+func reason(err error) string {
+	text := strings.TrimPrefix(err.Error(), auth.ErrInvalid.Error()+": ")
+	return strings.TrimPrefix(text, `policy "": `)
+}
+
+func (m *Mount) checkPlace(errs *strict.Errors) {
+	for i, h := range m.Hosts {
+		lower := strings.ToLower(h)
+		_, err := netip.ParseAddr(lower)
+		switch {
+		case strings.Contains(h, "*"):
+			errs.Add(m.Errorf("hosts", "%q: wildcards are not supported: list each host, or none for every host", h))
+		case err != nil && !isHostName(lower):
+			errs.Add(m.Errorf("hosts", "%q is not a host name: write it like api.example.com, without scheme, port and path", h))
+		case slices.Contains(m.Hosts[:i], lower):
+			errs.Add(m.Errorf("hosts", "%q stands there twice: remove one", h))
+		}
+		m.Hosts[i] = lower
+	}
+	p := m.Prefix
+	switch {
+	case !strings.HasPrefix(p, "/"):
+		errs.Add(m.Errorf("prefix", "%q does not begin with a slash: write it like / or /api", p))
+	case strings.ContainsFunc(p, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`?#%\{}*`, r) }):
+		errs.Add(m.Errorf("prefix", "%q: use plain characters of a path, without spaces and without any of ?#%%\\{}*", p))
+	case path.Clean(p) != p && path.Clean(p)+"/" != p:
+		errs.Add(m.Errorf("prefix", "%q: write it without //, . and .., like %s", p, path.Clean(p)))
+	case p == "/-" || strings.HasPrefix(p, "/-/"):
+		errs.Add(m.Errorf("prefix", "%q: /-/ is kept for the server's own endpoints: choose another", p))
+	default:
+		m.Prefix = path.Clean(p)
+	}
+}
+
+// isWord says whether s can stand in a metric's label and a log line as it is.
+func isWord(s string) bool {
+	return len(s) <= 32 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == "" && s[0] != '-'
+}
+
+// isHostName says whether s is a host name in the preferred syntax of RFC 1123
+// section 2.1, and underscores, which some hosts have.
+func isHostName(s string) bool {
+	if s == "" || len(s) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for _, r := range label {
+			if (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_' {
+				return false
+			}
+		}
+	}
+	return true
+}

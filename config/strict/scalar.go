@@ -1,0 +1,207 @@
+package strict
+
+import (
+	"encoding"
+	"fmt"
+	"math"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// text decodes the types that a file writes as text. It reports whether v is of
+// such a type.
+func (s *source) text(n ast.Node, v reflect.Value, p *path, enum string) bool {
+	var parse func(string) error
+	switch into := v.Addr().Interface().(type) {
+	case *time.Duration:
+		parse = func(t string) (err error) { *into, err = Duration(t); return err }
+	case *time.Time:
+		parse = func(t string) (err error) { *into, err = instant(t); return err }
+	case *netip.Prefix:
+		parse = func(t string) (err error) { *into, err = network(t); return err }
+	case encoding.TextUnmarshaler:
+		parse = func(t string) error { return into.UnmarshalText([]byte(t)) }
+	default:
+		if v.Kind() != reflect.String {
+			return false
+		}
+		parse = func(t string) error { v.SetString(t); return oneOf(t, enum) }
+	}
+	var t string
+	switch n := n.(type) {
+	case *ast.StringNode:
+		t = n.Value
+	case *ast.LiteralNode:
+		t = n.Value.Value
+	case *ast.NullNode:
+		s.fail(position(n), p, "has no value: give one, or remove the line")
+		return true
+	case *ast.IntegerNode: // a number without unit, which the parsers of text have their say about
+		if v.Kind() == reflect.String {
+			s.fail(position(n), p, "reads as a number: put it in quotes")
+			return true
+		}
+		t = n.GetToken().Value
+	default:
+		what := "must be text, is " + kind(n)
+		if pairs(n) != nil {
+			what += ": text with a colon in it needs quotes"
+		}
+		if v.Kind() == reflect.String && pairs(n) == nil && n.Type() != ast.MappingType && n.Type() != ast.SequenceType {
+			what = "reads as " + kind(n) + ": put it in quotes"
+		}
+		s.fail(position(n), p, "%s", what)
+		return true
+	}
+	if err := parse(t); err != nil {
+		s.fail(position(n), p, "%s%s", s.echo(t), err)
+	}
+	return true
+}
+
+// echo repeats a wrong value, in files whose values may be repeated.
+func (s *source) echo(t string) string {
+	if s.o.Secrets {
+		return "this "
+	}
+	return strconv.Quote(short(t)) + " "
+}
+
+// short cuts what an error repeats.
+func short(t string) string {
+	if len(t) > nearest {
+		return strings.ToValidUTF8(t[:nearest], "") + "..."
+	}
+	return t
+}
+
+// wrong is what is wrong with a value and what to write, without the value.
+type wrong string
+
+func (w wrong) Error() string { return string(w) }
+
+func oneOf(t, enum string) error {
+	words := strings.Split(enum, "|")
+	if enum == "" || slices.Contains(words, t) {
+		return nil
+	}
+	return wrong("is not one of " + strings.Join(words, ", "))
+}
+
+// Duration reads Go's durations and whole days, weeks and years (365 days) in
+// front of them, such as 20m, 1d12h, 2w or 10y. It is never negative.
+func Duration(text string) (time.Duration, error) {
+	const help = wrong("is not a duration: write a number with a unit, such as 30s, 20m, 12h, 1d, 2w or 1y")
+	units := []struct {
+		name byte
+		span time.Duration
+	}{{'y', 365 * 24 * time.Hour}, {'w', 7 * 24 * time.Hour}, {'d', 24 * time.Hour}}
+	var sum time.Duration
+	rest, long := text, false
+	for _, u := range units {
+		digits, after, found := strings.Cut(rest, string(u.name))
+		if !found {
+			continue
+		}
+		n, err := strconv.ParseUint(digits, 10, 31)
+		if err != nil {
+			return 0, help
+		}
+		if time.Duration(n) > (math.MaxInt64-sum)/u.span {
+			return 0, wrong("is too long: at most 100y make sense")
+		}
+		sum += time.Duration(n) * u.span
+		rest, long = after, true
+	}
+	if rest == "" && long {
+		return sum, nil
+	}
+	d, err := time.ParseDuration(rest)
+	if err != nil || d < 0 || strings.HasPrefix(rest, "+") {
+		return 0, help
+	}
+	if d > math.MaxInt64-sum {
+		return 0, wrong("is too long: at most 100y make sense")
+	}
+	return sum + d, nil
+}
+
+// instant reads a time in whole microseconds, as stores keep it.
+func instant(t string) (time.Time, error) {
+	at, err := time.Parse(time.RFC3339Nano, t)
+	if err != nil {
+		at, err = time.Parse(time.DateOnly, t)
+	}
+	if err != nil || at.Year() < 1970 {
+		return time.Time{}, wrong("is not a time: write it like 2027-01-31 or 2027-01-31T17:00:00Z")
+	}
+	return at.UTC().Truncate(time.Microsecond), nil
+}
+
+// network reads an address range, or one address.
+func network(t string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(t); err == nil && a.Zone() == "" {
+		a = a.Unmap()
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	n, err := netip.ParsePrefix(t)
+	switch {
+	case err != nil:
+		return n, wrong("is not a network: write it like 10.0.0.0/8, 2001:db8::/32 or 192.0.2.7")
+	case n.Addr().Is4In6():
+		return n, wrong("is an IPv4 network in IPv6 form: write it like 10.0.0.0/8")
+	case n != n.Masked():
+		return n, wrong("has bits beyond its length: write " + n.Masked().String() + ", or one address alone")
+	}
+	return n, nil
+}
+
+// scalar decodes true, false and numbers.
+func (s *source) scalar(n ast.Node, v reflect.Value, p *path) {
+	if n.Type() == ast.NullType {
+		s.fail(position(n), p, "has no value: give one, or remove the line")
+		return
+	}
+	switch v.Kind() { //nolint:exhaustive // the kinds that a file can hold
+	case reflect.Bool:
+		if b, ok := n.(*ast.BoolNode); ok {
+			v.SetBool(b.Value)
+			return
+		}
+		s.fail(position(n), p, "is %s: write true or false, without quotes", kind(n))
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		i, whole := integer(n)
+		switch {
+		case whole && !v.OverflowInt(i):
+			v.SetInt(i)
+		case kind(n) == number, strings.Trim(n.GetToken().Value, "0123456789") == "": // too many digits are text to the parser
+			s.fail(position(n), p, "is not a whole number of at most 19 digits")
+		default:
+			s.fail(position(n), p, "is %s: write a whole number, without quotes", kind(n))
+		}
+	default:
+		panic(fmt.Sprintf("strict: field %s has type %s, which no file can hold", p, v.Type())) // the caller's mistake
+	}
+}
+
+func integer(n ast.Node) (int64, bool) {
+	i, ok := n.(*ast.IntegerNode)
+	if !ok {
+		return 0, false
+	}
+	switch i := i.Value.(type) {
+	case int64:
+		return i, true
+	case uint64:
+		return int64(i), i <= math.MaxInt64
+	case int:
+		return int64(i), true
+	}
+	return 0, false
+}

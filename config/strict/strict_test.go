@@ -1,0 +1,221 @@
+package strict_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/config/strict"
+)
+
+type inner struct {
+	strict.Mark
+	Name     string
+	Networks []netip.Prefix
+	Expires  time.Time
+	Small    int8
+}
+
+type outer struct {
+	strict.Mark
+	Title    string
+	ExpireOn time.Duration
+	Secret   string `yaml:"pass_word"`
+	State    string `enum:"present|absent"`
+	On       bool
+	Number   int64
+	Inner    inner
+	Pointer  *inner
+	List     []inner
+	Map      map[string]inner
+	Raw      strict.Raw
+	Hidden   int `yaml:"-"`
+}
+
+func TestDecode(t *testing.T) {
+	var o outer
+	err := strict.Decode("f", []byte(`
+title: |
+  two
+  lines
+expire_on: 1y2w3d4h
+pass_word: 'it''s'
+state: absent
+on: true
+number: -9223372036854775808
+inner: {name: "a\tb", networks: [10.0.0.0/8, 192.0.2.1, "::ffff:192.0.2.1", "2001:db8::/32"], expires: 2027-01-02T03:04:05.123456789+01:00}
+pointer: {expires: 2027-01-02}
+list: [{small: 127}, {name: ""}]
+map: {x: {name: y}}
+`), &o, strict.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Title != "two\nlines\n" || o.ExpireOn != (365+14+3)*24*time.Hour+4*time.Hour || o.Secret != "it's" ||
+		o.State != "absent" || !o.On || o.Number != math.MinInt64 || o.Inner.Name != "a\tb" || o.List[0].Small != 127 || o.Map["x"].Name != "y" {
+		t.Errorf("%+v", o)
+	}
+	if got := fmt.Sprint(o.Inner.Networks); got != "[10.0.0.0/8 192.0.2.1/32 192.0.2.1/32 2001:db8::/32]" {
+		t.Error(got)
+	}
+	if want := time.Date(2027, 1, 2, 2, 4, 5, 123456000, time.UTC); o.Inner.Expires != want {
+		t.Errorf("expires %v, want %v", o.Inner.Expires, want)
+	}
+	if want := time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC); o.Pointer.Expires != want {
+		t.Errorf("expires %v, want %v", o.Pointer.Expires, want)
+	}
+	for field, want := range map[string]bool{"title": true, "inner.name": true, "inner.small": false, "inner.name.x": false, "raw": false, "hidden": false} {
+		if o.Has(field) != want {
+			t.Errorf("Has(%q) is %v", field, !want)
+		}
+	}
+	if !o.List[1].Has("name") || o.List[0].Has("name") {
+		t.Error("an entry does not know its own fields")
+	}
+	if got := o.List[1].Errorf("name", "is %s", "empty").Error(); got != "f:12:29: list[1].name: is empty" {
+		t.Error(got)
+	}
+}
+
+func TestNothingIsMentionedOfSecrets(t *testing.T) {
+	const secret = "hunter2"
+	o := strict.Options{Secrets: true}
+	for _, file := range []string{
+		"pass_word: {hunter2: 1}", "pass_word: [hunter2]", "hunter2", "hunter2: a", "- hunter2", "{pass_word: a,hunter2}", "pass_word: a\nhunter2",
+		"pass_word: |hunter2", "pass_word: >hunter2\n a", "pass_word: @hunter2", "pass_word: !hunter2", "pass_word: &hunter2 x", "pass_word: *hunter2",
+		"pass_word: \"hunter2", "pass_word: 'hunter2", "pass_word: \"\\qhunter2\"", "pass_word: hunter2: a", "hunter2: a\nhunter2: b", "? hunter2",
+		"pass_word: `hunter2", "pass_word: %hunter2", "%hunter2", "pass_word: hunter2\n\tx: y", "pass_word: [hunter2", "pass_word: a\n hunter2: b",
+		"expire_on: hunter2", "state: hunter2", "on: hunter2", "number: hunter2", "inner: hunter2", "inner: {networks: [hunter2]}", "inner: {expires: hunter2}",
+		"inner: {networks: hunter2}", "inner: {small: hunter2}", "list: hunter2", "list: [hunter2]", "map: hunter2", "map: {a: hunter2}", "map: {a: {hunter2: 1}}",
+		"raw: hunter2", "title: a\n---\nhunter2", "<<: hunter2", "pass_word: # hunter2", "pass_word: -\n- hunter2",
+		"pass_word: hunter2\xff", "pass_word: hunter2\x00", "pass_word: |9hunter2", "passw_ord: hunter2", "#hunter2\n: a",
+	} {
+		var v outer
+		err := strict.Decode("f", []byte(file), &v, o)
+		if err == nil {
+			t.Errorf("%q: accepted", file)
+			continue
+		}
+		for _, text := range []string{err.Error(), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err)} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%q: the error shows the secret: %s", file, text)
+			}
+		}
+	}
+}
+
+func TestBounds(t *testing.T) {
+	many := func(f string, n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, f, i)
+		}
+		return b.String()
+	}
+	for name, file := range map[string]string{
+		"size":     "title: " + strings.Repeat("x", 1<<20),
+		"flow":     "map: " + strings.Repeat("[", 1000),
+		"mappings": "map: " + strings.Repeat("{a: ", 1000),
+		"dashes":   strings.Repeat("- ", 10000) + "a",
+		"indented": func() (s string) {
+			for i := range 400 {
+				s += strings.Repeat(" ", i) + "a:\n"
+			}
+			return s
+		}(),
+		"keys":      many("k%d: v\n", 1001),
+		"flow keys": "map: {" + many("k%d: v,", 1001) + "}",
+		"documents": strings.Repeat("---\ntitle: a\n", 1001),
+		"colons":    strings.Repeat(":", 1<<20),
+		"alias":     "title: &a [x]\nlist: [*a]",
+		"merge":     "inner: {<<: {name: a}}",
+		"problems":  "list: [" + strings.Repeat("{x: 1},", 30) + "]",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := strict.DecodeAll[outer]("f", []byte(file), strict.Options{})
+			if !errors.Is(err, strict.ErrFile) {
+				t.Fatalf("got %v", err)
+			}
+			if lines := strings.Count(err.Error(), "\n") + 1; lines > 21 || len(err.Error()) > 8<<10 {
+				t.Errorf("the error has %d lines, %d bytes", lines, len(err.Error()))
+			}
+		})
+	}
+	if _, err := strict.DecodeAll[outer]("f", []byte("title: xxxx"), strict.Options{Max: 10}); !errors.Is(err, strict.ErrFile) {
+		t.Errorf("11 bytes of at most 10: %v", err)
+	}
+	if l, err := strict.DecodeAll[outer]("f", []byte("# none\n---\ntitle: a\n---\n\n---\ntitle: b\n"), strict.Options{}); err != nil || len(l) != 2 || l[1].Title != "b" {
+		t.Errorf("documents %v %v", l, err)
+	}
+}
+
+func TestDuration(t *testing.T) {
+	const day = 24 * time.Hour
+	for text, want := range map[string]time.Duration{
+		"0s": 0, "20m": 20 * time.Minute, "1d": day, "1d12h": 36 * time.Hour, "2w": 14 * day, "10y": 3650 * day, "1y1w1d1ns": 373*day + 1, "1.5h": 90 * time.Minute, "0": 0,
+	} {
+		if got, err := strict.Duration(text); err != nil || got != want {
+			t.Errorf("Duration(%q) is %v, %v, want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "1", "d", "-1d", "1d-1h", "+1h", "1d+1h", "1.5d", "1h1d", "1d1w", "1d1d", "293y", "292y1000w", "99999999999d", "1 d", "1D", "-1s", "y", "1e3d"} {
+		if got, err := strict.Duration(text); err == nil {
+			t.Errorf("Duration(%q) is %v, want an error", text, got)
+		}
+	}
+}
+
+func TestNear(t *testing.T) {
+	words := []string{"policy", "prefix", "name", "names", "read_timeout"}
+	for word, want := range map[string]string{
+		"polciy": "policy", "Policy": "policy", "perfix": "prefix", "nme": "name", "names": "names", "readtimeout": "read_timeout",
+		"x": "", "": "", "secret": "", strings.Repeat("a", 1000): "",
+	} {
+		if got := strict.Near(word, words); got != want {
+			t.Errorf("Near(%.20q) is %q, want %q", word, got, want)
+		}
+	}
+}
+
+func TestRaw(t *testing.T) {
+	var o outer
+	if err := strict.Decode("f", []byte("raw: {name: a, nmae: b}"), &o, strict.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	var in inner
+	if err := o.Raw.Decode(&in); err == nil || err.Error() != `f:1:16: raw: unknown field "nmae", did you mean "name"?` {
+		t.Error(err)
+	}
+	kept := inner{Name: "kept"}
+	if err := (strict.Raw{}).Decode(&kept); err != nil || kept.Name != "kept" {
+		t.Error(kept, err)
+	}
+}
+
+// Whatever the bytes are, decoding ends with a value or with a typed error.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte("title: a\nlist: [{name: b, networks: [10.0.0.0/8]}]\nmap: {a: {small: 1}}\nraw: {a: b}"))
+	f.Add([]byte("---\ninner:\n  expires: 2027-01-01\n---\non: true\nnumber: 0x10"))
+	f.Add([]byte("pass_word: |2-\n   x\nstate: >\n absent"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		l, err := strict.DecodeAll[outer]("f", data, strict.Options{Secrets: true})
+		if err != nil && !errors.Is(err, strict.ErrFile) {
+			t.Fatalf("untyped error %v", err)
+		}
+		for i := range l {
+			_ = l[i].Errorf("list.name", "x").Error()
+			var in inner
+			if err := l[i].Raw.Decode(&in); err != nil && !errors.Is(err, strict.ErrFile) {
+				t.Fatalf("untyped error %v", err)
+			}
+			if !reflect.DeepEqual(l[i].ExpireOn, max(0, l[i].ExpireOn)) {
+				t.Fatal("negative duration")
+			}
+		}
+	})
+}
