@@ -56,7 +56,7 @@ type guardEntry struct {
 
 	// turn orders durable writes of this entry: rows reach the store in the
 	// order of what they describe. It is held across the commit.
-	turn    sync.Mutex
+	turn    chan struct{} // holds one; made with the first write
 	pending int  // attempts that hold the turn or wait for it
 	rows    bool // the store has a row of it
 }
@@ -278,7 +278,7 @@ func (g *guard) passed(r *reservation) settled {
 		e.inflight--
 		if !e.anchored && (e.failures > 0 || e.rows) && e.locked.IsZero() {
 			e.failures, e.last = 0, time.Time{}
-			e.pending++
+			e.expectWrite()
 			reset[n], n = e, n+1
 		}
 		e.wake()
@@ -300,7 +300,7 @@ func (g *guard) failed(now time.Time, r *reservation, known bool) settled {
 	var evicted []GuardRow
 	for i, e := range hit[:n] {
 		e.inflight--
-		e.pending++
+		e.expectWrite()
 		e.refresh(now)
 		if e.failures == 0 || !e.anchored {
 			e.last = now
@@ -321,6 +321,14 @@ func (g *guard) failed(now time.Time, r *reservation, known bool) settled {
 	s.take(hit[:n])
 	s.rows = append(s.rows, evicted...)
 	return s
+}
+
+// expectWrite keeps the entry until its state is written. g.mu is held.
+func (e *guardEntry) expectWrite() {
+	e.pending++
+	if e.turn == nil {
+		e.turn = make(chan struct{}, 1)
+	}
 }
 
 // place files an entry under known names or strangers, and makes room among
@@ -368,7 +376,7 @@ func older(a, b *guardEntry) bool {
 // are then.
 func (s *settled) take(list []*guardEntry) {
 	for _, e := range list {
-		e.turn.Lock()
+		e.turn <- struct{}{}
 		s.turns = append(s.turns, e)
 	}
 	if len(list) == 0 {
@@ -398,7 +406,7 @@ func (s *settled) done(written bool) {
 	}
 	s.g.mu.Unlock()
 	for _, e := range s.turns {
-		e.turn.Unlock()
+		<-e.turn
 	}
 }
 
