@@ -16,8 +16,8 @@ const maxHops = 32
 func (o *Resolver) client(nearest netip.Addr, lines []string) netip.Addr {
 	hops := 0
 	for i := len(lines) - 1; i >= 0; i-- {
-		rest, entry := lines[i], ""
-		for more := true; more; {
+		var entry string
+		for rest, more := lines[i], true; more; {
 			rest, entry, more = cutLast(rest)
 			if hops++; hops > maxHops {
 				return nearest
@@ -27,7 +27,7 @@ func (o *Resolver) client(nearest netip.Addr, lines []string) netip.Addr {
 				return nearest
 			}
 			nearest = a
-			if !o.trusts(a) {
+			if !o.Trusts(a) {
 				return a
 			}
 		}

@@ -40,7 +40,7 @@ func (o *Resolver) Of(r *http.Request) Peer {
 	direct := remote(r.RemoteAddr)
 	p := Peer{
 		Source:  direct,
-		Trusted: o.trusts(direct),
+		Trusted: o.Trusts(direct),
 		Secure:  r.TLS != nil || (o.insecureLoopback && direct.IsLoopback()),
 	}
 	if !p.Trusted {
@@ -57,7 +57,9 @@ func (o *Resolver) Of(r *http.Request) Peer {
 	return p
 }
 
-func (o *Resolver) trusts(a netip.Addr) bool {
+// Trusts says whether an address, without zone and not IPv4 written in IPv6, is
+// one of a trusted proxy.
+func (o *Resolver) Trusts(a netip.Addr) bool {
 	for _, p := range o.trusted {
 		if p.Contains(a) {
 			return true

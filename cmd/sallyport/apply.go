@@ -1,0 +1,43 @@
+package main
+
+import (
+	"github.com/sallyport/sallyport/config"
+	"github.com/sallyport/sallyport/server"
+	"github.com/spf13/cobra"
+)
+
+func newApply() *cobra.Command {
+	var o server.ApplyOptions
+	var file string
+	cmd := &cobra.Command{
+		Use:   "apply -f FILE (--config FILE | --data FILE --keys FILE)",
+		Short: "Create or change accounts, keys, apps, users and policies as a file says",
+		Long: "Bring accounts, keys, apps, users and policies to what a file says; what it does not\n" +
+			"mention is left alone. Prints what it does, and the secrets it makes, once. The server\n" +
+			"may run meanwhile, and obeys within a second.",
+		Args: cobra.NoArgs,
+		RunE: does(func(cmd *cobra.Command) error {
+			if file != "" {
+				cfg, err := config.Load(file)
+				if err != nil {
+					return err
+				}
+				o.Data, o.Keys = cfg.Data, cfg.Keys
+			}
+			o.Actor, o.Out, o.Log = server.Operator(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+			return server.Apply(cmd.Context(), o)
+		}),
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.File, "file", "f", "", "the customers, YAML")
+	f.StringVarP(&file, "config", "c", "", "the server's configuration, which names database and key set")
+	f.StringVar(&o.Data, "data", "", "database file")
+	f.StringVar(&o.Keys, "keys", "", "key set file")
+	f.BoolVar(&o.DryRun, "dry-run", false, "only print what would be done")
+	require(cmd, "file")
+	cmd.MarkFlagsOneRequired("config", "data")
+	cmd.MarkFlagsMutuallyExclusive("config", "data")
+	cmd.MarkFlagsMutuallyExclusive("config", "keys")
+	cmd.MarkFlagsRequiredTogether("data", "keys")
+	return cmd
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/sallyport/sallyport/config"
+	"github.com/sallyport/sallyport/server"
+	"github.com/spf13/cobra"
+)
+
+func newKeys() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "keys",
+		Short: "Look after the server's key set",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newRotate())
+	return cmd
+}
+
+func newRotate() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "rotate --config FILE",
+		Short: "Put a new primary key into the key set",
+		Long: "Put a new primary key into the key set. What the older keys made goes on being good:\n" +
+			"no client notices. A running server uses the new key after its next restart. Back the\n" +
+			"file up first, and again afterwards: without it no token and no API key can be checked.",
+		Args: cobra.NoArgs,
+		RunE: does(func(cmd *cobra.Command) error {
+			cfg, err := config.Load(file)
+			if err != nil {
+				return err
+			}
+			n, err := server.RotateKeys(cfg.Keys)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s has %d keys now, the first of them new. Restart the server to use it.\n", cfg.Keys, n)
+			return err
+		}),
+	}
+	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration, YAML")
+	require(cmd, "config")
+	return cmd
+}

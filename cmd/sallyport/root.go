@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes.
+const (
+	exitOK    = 0
+	exitError = 1 // what was asked failed
+	exitUsage = 2 // it was asked wrongly
+)
+
+// failure is an error of a command that was called properly. All other errors
+// are cobra's, about the command line.
+type failure struct{ error }
+
+func (f failure) Unwrap() error { return f.error }
+
+// does makes a command of a function.
+func does(f func(cmd *cobra.Command) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, _ []string) error {
+		if err := f(cmd); err != nil {
+			return failure{err}
+		}
+		return nil
+	}
+}
+
+// run is the program with its exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	_, _ = fmt.Fprintf(stderr, "sallyport: %v\n", err)
+	if errors.As(err, new(failure)) {
+		return exitError
+	}
+	_, _ = fmt.Fprintf(stderr, "See %q.\n", cmd.CommandPath()+" --help")
+	return exitUsage
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "sallyport",
+		Short: "The login server that speaks the logins your API's clients already speak",
+		Long: "Sallyport stands before an API, takes the logins that its clients have always sent,\n" +
+			"and checks every later call with one modern session core.",
+		Args:          cobra.NoArgs,
+		SilenceErrors: true, // run says them
+		SilenceUsage:  true, // a failed start is no reason to explain all flags
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(newServe(), newDemo(), newApply(), newKeys(), newVersion())
+	return root
+}
+
+// require marks flags without which a command cannot run.
+func require(cmd *cobra.Command, flags ...string) {
+	for _, f := range flags {
+		if err := cmd.MarkFlagRequired(f); err != nil {
+			panic(err) // a flag that the command does not have
+		}
+	}
+}

@@ -1,0 +1,142 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/sallyport/sallyport/config"
+	"github.com/sallyport/sallyport/dialect"
+)
+
+// DemoOptions say where a demo runs.
+type DemoOptions struct {
+	Addr string    // a loopback address with port
+	Data string    // directory to keep; "": a temporary one, removed at the end
+	Log  io.Writer // nil: standard error
+}
+
+// Demo is a [Server] with every dialect mounted for every host, example
+// customers, and an API behind the gate that says what reached it.
+type Demo struct {
+	*Server
+	temporary string // directory to remove; "": none
+}
+
+// ErrNotLoopback says that a demo was asked to serve others than this machine.
+// It speaks plain HTTP, and everybody knows its keys.
+var ErrNotLoopback = errors.New("the demo serves this machine only: give it a loopback address such as 127.0.0.1:8080")
+
+// CheckLoopback refuses an address that is not loopback, written as a number:
+// what a name stands for is for others to say.
+func CheckLoopback(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("%w: %q is not host:port", ErrNotLoopback, addr)
+	}
+	if host == "localhost" {
+		return nil
+	}
+	if a, err := netip.ParseAddr(host); err != nil || !a.IsLoopback() {
+		return fmt.Errorf("%w: not %q", ErrNotLoopback, addr)
+	}
+	return nil
+}
+
+// NewDemo makes the example customers and listens.
+func NewDemo(ctx context.Context, o DemoOptions) (_ *Demo, err error) {
+	if err := CheckLoopback(o.Addr); err != nil {
+		return nil, err
+	}
+	d := &Demo{}
+	if o.Data == "" {
+		if o.Data, err = os.MkdirTemp("", "sallyport-demo-"); err != nil {
+			return nil, err
+		}
+		d.temporary = o.Data
+	}
+	defer func() {
+		if err != nil {
+			_ = d.remove() // the first error counts
+		}
+	}()
+	if err := os.MkdirAll(o.Data, 0o700); err != nil {
+		return nil, err
+	}
+	cfg := demoConfig(o)
+	if err := applyDemo(ctx, cfg, o.Log); err != nil {
+		return nil, fmt.Errorf("making the demo's customers: %w", err)
+	}
+	d.Server, err = New(ctx, cfg, Options{Log: o.Log, Upstream: http.HandlerFunc(echo), InsecureLoopback: true})
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+func demoConfig(o DemoOptions) *config.Config {
+	cfg := new(config.Config)
+	cfg.SetDefaults()
+	cfg.Listen = strings.Replace(o.Addr, "localhost:", "127.0.0.1:", 1)
+	cfg.Data = filepath.Join(o.Data, "sallyport.db")
+	cfg.Keys = filepath.Join(o.Data, "keys.json")
+	cfg.Log.Level = "warn" // the terminal is for the commands to paste
+	for _, def := range Dialects() {
+		cfg.Mounts = append(cfg.Mounts, config.Mount{Name: def.Name, Dialect: def.Name, Prefix: "/"})
+	}
+	return cfg
+}
+
+// Run is the server's, and removes what was temporary.
+func (d *Demo) Run(ctx context.Context) error {
+	return errors.Join(d.Server.Run(ctx), d.remove())
+}
+
+// Close is the server's, and removes what was temporary.
+func (d *Demo) Close() error { return errors.Join(d.Server.Close(), d.remove()) }
+
+func (d *Demo) remove() error {
+	if d.temporary == "" {
+		return nil
+	}
+	return os.RemoveAll(d.temporary)
+}
+
+// Example is a login and a checked call over one dialect, as lines for a shell.
+type Example struct{ Title, Login, Call string }
+
+// demoCredentials are who logs in, for the placeholders of each dialect's recipe.
+var demoCredentials = map[string][]string{
+	"electa": {"{number}", "123456", "{secret}", "UO86CN11XY73SF72TT40PG18ZE76VV71"},
+	"calamp": {"{user}", "demo@calamp.example", "{secret}", "demo-password", "{app}", "c0ffee00-0000-4000-8000-000000000001"},
+}
+
+// anyToken finds a token, in any of the forms there are, in what a login answers.
+const anyToken = `[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}|[A-Za-z0-9+/]{76}|sp_[A-Za-z0-9_-]{59}` //nolint:gosec // the pattern of a token is none
+
+// Examples are commands to paste, two for each dialect. The second logs in for
+// itself.
+func (d *Demo) Examples() []Example {
+	var list []Example
+	for _, def := range Dialects() {
+		list = append(list, example(&def, d.Addr()))
+	}
+	return list
+}
+
+func example(def *dialect.Definition, addr net.Addr) Example {
+	fill := strings.NewReplacer(append([]string{"{base}", "http://" + addr.String(), "{token}", `'"$TOKEN"'`}, demoCredentials[def.Name]...)...)
+	login := fill.Replace(def.Recipe.Login)
+	return Example{
+		Title: def.Title,
+		Login: login,
+		Call:  "TOKEN=$(" + login + " | grep -oE '" + anyToken + "' | head -n 1); " + fill.Replace(def.Recipe.Call),
+	}
+}

@@ -1,0 +1,16 @@
+package server
+
+import (
+	"github.com/sallyport/sallyport/dialect"
+	"github.com/sallyport/sallyport/dialect/calamp"
+	"github.com/sallyport/sallyport/dialect/electa"
+)
+
+// Dialects are the login protocols that can be mounted. A new one is a folder
+// in dialect/ and a line here.
+func Dialects() []dialect.Definition {
+	return []dialect.Definition{
+		electa.Definition(),
+		calamp.Definition(),
+	}
+}

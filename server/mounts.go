@@ -1,0 +1,71 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/config"
+	"github.com/sallyport/sallyport/dialect"
+)
+
+// mountAll mounts what the configuration lists. All that is wrong with it is
+// told at once.
+func mountAll(router *dialect.Router, service *auth.Service, mounts []config.Mount) error {
+	var errs []error
+	for i := range mounts {
+		errs = append(errs, mountOne(router, service, &mounts[i]))
+	}
+	return errors.Join(errs...)
+}
+
+func mountOne(router *dialect.Router, service *auth.Service, c *config.Mount) error {
+	def, err := definition(c)
+	if err != nil {
+		return err
+	}
+	m := coreMount(c, def)
+	d, err := def.New(dialect.Config{Service: service, Mount: m, Options: c.DecodeOptions})
+	if err != nil {
+		return fmt.Errorf("mount %q: %w", m.Name, err)
+	}
+	if err := m.Validate(); err != nil {
+		return c.Errorf("", "%v", err)
+	}
+	if err := router.Mount(c.Hosts, strings.TrimSuffix(c.Prefix, "/"), m, d); err != nil {
+		return c.Errorf("", "%v", err)
+	}
+	return nil
+}
+
+// coreMount is the mount as the core has it: the configuration's word where it
+// says something, else what the vendor documents.
+func coreMount(c *config.Mount, def *dialect.Definition) *auth.Mount {
+	m, documented := c.Auth(), def.Mount(c.Name, c.Tenant)
+	if c.Policy == nil {
+		m.Policy = documented.Policy
+	}
+	if !c.Has("lockout.names") {
+		m.Names = documented.Names
+	}
+	if !c.Has("lockout.addresses") {
+		m.Addresses = documented.Addresses
+	}
+	if !c.Has("fair_use") {
+		m.FairUse = documented.FairUse
+	}
+	return &m
+}
+
+// definition finds the dialect that a mount names.
+func definition(c *config.Mount) (*dialect.Definition, error) {
+	var names []string
+	for _, d := range Dialects() {
+		if d.Name == c.Dialect {
+			return &d, nil
+		}
+		names = append(names, d.Name)
+	}
+	return nil, c.Errorf("dialect", "there is no dialect %q: this program has %s", c.Dialect, strings.Join(names, ", "))
+}

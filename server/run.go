@@ -1,0 +1,98 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// feedKept is how long the notices of ended sessions are kept: how long a node
+// may be away before it starts afresh.
+const feedKept = time.Hour
+
+// maxStreams bounds the requests that one HTTP/2 connection has open at once.
+const maxStreams = 128
+
+// listen takes the address. A client that connects from now on waits for Run.
+func (s *Server) listen(ctx context.Context) error {
+	if s.cfg.TLS.On() {
+		var err error
+		if s.cert, err = newCertificate(s.cfg.TLS.Cert, s.cfg.TLS.Key, s.log); err != nil {
+			return err
+		}
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w: stop what listens there, or change listen in the configuration", s.cfg.Listen, err)
+	}
+	s.listener = limit(l, s.cfg.Limits.Connections, s.origin.Trusts)
+	limits := s.cfg.Limits
+	s.http = &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: limits.ReadHeaderTimeout,
+		ReadTimeout:       limits.ReadTimeout,
+		WriteTimeout:      limits.WriteTimeout,
+		IdleTimeout:       limits.IdleTimeout,
+		MaxHeaderBytes:    int(limits.Header),
+		ErrorLog:          serverErrors(s.log),
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+
+		// OPTIONS * is nobody's.
+		DisableGeneralOptionsHandler: true,
+	}
+	if s.cert != nil {
+		s.http.TLSConfig = s.cert.config()
+	}
+	return nil
+}
+
+// Addr is where the server listens, with the port it got if it asked for any.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Run answers until the context ends, and then stops in good order: it says that
+// it is not ready, takes no new connections, answers what it has begun within
+// limits.shutdown, and closes everything. The error is nil after a stop in
+// which every answer was given.
+func (s *Server) Run(ctx context.Context) error {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	if s.cert != nil {
+		go s.cert.follow(background)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.serve() }()
+	s.log.Info("listening", "address", s.Addr().String(), "tls", s.cert != nil, "mounts", len(s.cfg.Mounts))
+
+	var err error
+	select {
+	case err = <-served:
+		err = fmt.Errorf("serving: %w", err)
+	case <-ctx.Done():
+		err = s.drain(background)
+	}
+	return errors.Join(err, s.Close())
+}
+
+func (s *Server) serve() error {
+	if s.cert != nil {
+		return s.http.ServeTLS(s.listener, "", "")
+	}
+	return s.http.Serve(s.listener)
+}
+
+// drain answers what was begun.
+func (s *Server) drain(ctx context.Context) error {
+	s.stopping.Store(true)
+	s.log.Info("stopping", "within", s.cfg.Limits.Shutdown)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Limits.Shutdown)
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil {
+		_ = s.http.Close()
+		return fmt.Errorf("some requests were not answered within limits.shutdown (%s): %w", s.cfg.Limits.Shutdown, err)
+	}
+	s.log.Info("stopped")
+	return nil
+}

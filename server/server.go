@@ -1,0 +1,164 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+
+	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/config"
+	"github.com/sallyport/sallyport/dialect"
+	"github.com/sallyport/sallyport/gate"
+	"github.com/sallyport/sallyport/internal/origin"
+	"github.com/sallyport/sallyport/secret"
+)
+
+// Options are what a configuration file cannot say.
+type Options struct {
+	Log io.Writer // nil: standard error
+
+	// Upstream answers the calls that pass the gate. nil: there is nothing behind
+	// it, and whoever asks for more than a login or a check gets 404.
+	Upstream http.Handler
+
+	// InsecureLoopback serves plain HTTP to this machine. For the demo.
+	InsecureLoopback bool
+}
+
+// Server is the whole program, listening. Make it with [New], then call Run once.
+type Server struct {
+	cfg      *config.Config
+	log      *slog.Logger
+	store    auth.Store
+	service  *auth.Service
+	router   *dialect.Router
+	origin   *origin.Resolver
+	own      map[string]http.HandlerFunc // by path
+	others   http.Handler                // what is nobody's login and not ours
+	listener net.Listener
+	http     *http.Server
+	cert     *certificate // nil: no TLS
+	stopping atomic.Bool
+}
+
+// New opens everything that the configuration names and listens. Nothing is
+// answered before [Server.Run]. After an error nothing stays open.
+func New(ctx context.Context, cfg *config.Config, o Options) (_ *Server, err error) {
+	s := &Server{cfg: cfg, log: newLogger(logTo(o.Log), level(cfg.Log.Level), cfg.Log.Format)}
+	defer func() {
+		if err != nil {
+			_ = s.Close() // the first error counts
+		}
+	}()
+	if err := s.openCore(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.mount(o); err != nil {
+		return nil, err
+	}
+	if err := s.listen(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// openCore opens the key set, the store and the core over them.
+func (s *Server) openCore(ctx context.Context) error {
+	keys, err := openKeys(s.cfg.Keys, s.cfg.Data, s.log)
+	if err != nil {
+		return err
+	}
+	if s.store, err = openStore(ctx, s.cfg.Data, s.log); err != nil {
+		return err
+	}
+	hashing := s.cfg.Limits.Hashing
+	s.service, err = auth.Open(ctx, s.store, auth.Options{
+		Keys:          keys,
+		Hasher:        secret.NewHasher(hashing.AtOnce, hashing.Waiting),
+		Logger:        s.log,
+		CacheSessions: s.cfg.Limits.CachedSessions,
+		Retention:     auth.Retention{Feed: feedKept, Audit: s.cfg.Audit.Keep},
+	})
+	return err
+}
+
+// mount is the list of everything that answers.
+func (s *Server) mount(o Options) error {
+	s.origin = origin.New(s.cfg.TrustedProxies, o.InsecureLoopback)
+
+	// Logins: one dialect per mount of the configuration.
+	s.router = dialect.NewRouter(dialect.RouterOptions{Origin: s.from, Logger: s.log})
+	if err := mountAll(s.router, s.service, s.cfg.Mounts); err != nil {
+		return err
+	}
+
+	// Ours, below /-/, which no dialect can take.
+	g := gate.New(gate.Options{Service: s.service, Router: s.router, Origin: s.origin, Logger: s.log})
+	s.own = map[string]http.HandlerFunc{
+		"/-/healthy": healthy,
+		"/-/ready":   s.ready,
+		"/-/check":   g.Check,
+	}
+
+	// Every other call goes to the API behind the gate.
+	s.others = http.NotFoundHandler()
+	if o.Upstream != nil {
+		s.others = g.Guard(o.Upstream)
+	}
+	return nil
+}
+
+// ServeHTTP leads a request to whoever answers it.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/-/") {
+		if h, ok := s.own[r.URL.Path]; ok {
+			h(w, r)
+			return
+		}
+		http.NotFound(w, r)
+		return
+	}
+	if h, ok := s.router.Handler(r); ok {
+		h.ServeHTTP(w, r)
+		return
+	}
+	s.others.ServeHTTP(w, r)
+}
+
+// from is what a dialect's router asks of every login request.
+func (s *Server) from(r *http.Request) (auth.Origin, bool) {
+	p := s.origin.Of(r)
+	return auth.Origin{Source: p.Source, Request: s.origin.NewID()}, p.Secure
+}
+
+// Close releases what New opened. Run does so itself at its end.
+func (s *Server) Close() error {
+	var errs []error
+	if s.listener != nil {
+		if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if s.service != nil {
+		errs = append(errs, s.service.Close())
+	}
+	if s.store != nil {
+		if err := s.store.Close(); !errors.Is(err, auth.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func logTo(w io.Writer) io.Writer {
+	if w == nil {
+		return os.Stderr
+	}
+	return w
+}

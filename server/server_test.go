@@ -1,0 +1,218 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/config"
+)
+
+// running runs a server until the test ends, which must end well.
+func running(t *testing.T, s interface{ Run(context.Context) error }) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	stopped := false
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+// configured is a configuration with everything in a directory and on any port.
+func configured(dir string) *config.Config {
+	cfg := new(config.Config)
+	cfg.SetDefaults()
+	cfg.Listen = "127.0.0.1:0"
+	cfg.Data, cfg.Keys = filepath.Join(dir, "sallyport.db"), filepath.Join(dir, "keys.json")
+	cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	cfg.Mounts = []config.Mount{{Name: "electa", Dialect: "electa", Prefix: "/"}}
+	return cfg
+}
+
+func start(t *testing.T, cfg *config.Config) (*Server, func()) {
+	t.Helper()
+	s, err := New(t.Context(), cfg, Options{Log: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, running(t, s)
+}
+
+func get(t *testing.T, s *Server, path string) (int, string) {
+	t.Helper()
+	res, err := http.Get("http://" + s.Addr().String() + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(b)
+}
+
+func TestOwnPaths(t *testing.T) {
+	s, _ := start(t, configured(t.TempDir()))
+	for path, want := range map[string]int{
+		"/-/healthy": 200, "/-/ready": 200, "/-/check": 403, "/-/": 404, "/-/nothing": 404, "/-/healthy/": 404, "/-/Ready": 404,
+		"/": 404, "/logs/": 404,
+	} {
+		if got, body := get(t, s, path); got != want {
+			t.Errorf("%s is answered %d, want %d: %s", path, got, want, body)
+		}
+	}
+}
+
+func TestNotReadyWhileStoppingOrWithoutStore(t *testing.T) {
+	s, _ := start(t, configured(t.TempDir()))
+	s.stopping.Store(true)
+	if got, _ := get(t, s, "/-/ready"); got != http.StatusServiceUnavailable {
+		t.Errorf("while stopping ready is answered %d", got)
+	}
+	if got, _ := get(t, s, "/-/healthy"); got != http.StatusOK {
+		t.Errorf("while stopping healthy is answered %d", got)
+	}
+}
+
+// A key set is never made for a database that is there already.
+func TestKeySet(t *testing.T) {
+	dir := t.TempDir()
+	cfg := configured(dir)
+	_, stop := start(t, cfg)
+	stop()
+	st, err := os.Stat(cfg.Keys)
+	if err != nil || st.Mode().Perm() != 0o600 {
+		t.Fatalf("the key set has mode %v (%v)", st.Mode(), err)
+	}
+	if err := os.Rename(cfg.Keys, cfg.Keys+".away"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = New(t.Context(), cfg, Options{Log: t.Output()})
+	if !errors.Is(err, ErrKeysMissing) {
+		t.Errorf("started without the key set: %v", err)
+	}
+	if _, err := os.Stat(cfg.Keys); err == nil {
+		t.Error("a new key set was made")
+	}
+	if err := os.Rename(cfg.Keys+".away", cfg.Keys); err != nil {
+		t.Fatal(err)
+	}
+	n, err := RotateKeys(cfg.Keys)
+	if err != nil || n != 2 {
+		t.Fatalf("rotated to %d keys: %v", n, err)
+	}
+	s, _ := start(t, cfg)
+	if s.service.Keys().Len() != 2 {
+		t.Errorf("the server has %d keys", s.service.Keys().Len())
+	}
+}
+
+// What was opened before an error is closed: the next start finds it free.
+func TestFailedStartLeavesNothingOpen(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	cfg := configured(t.TempDir())
+	cfg.Listen = taken.Addr().String()
+	if _, err := New(t.Context(), cfg, Options{Log: t.Output()}); err == nil || !strings.Contains(err.Error(), "listen on") {
+		t.Fatalf("listens twice at %s: %v", cfg.Listen, err)
+	}
+	cfg.Listen = "127.0.0.1:0"
+	start(t, cfg)
+}
+
+// dial opens a connection that is still open when the test asks for it.
+func dial(t *testing.T, s *Server) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	c, err := net.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	return c, bufio.NewReader(c)
+}
+
+// send writes; that the server may have hung up already is the test's to see.
+func send(c net.Conn, format string, args ...any) { _, _ = fmt.Fprintf(c, format, args...) }
+
+// A client who sends its header or its body one byte an hour is dropped.
+func TestSlowClientsAreDropped(t *testing.T) {
+	cfg := configured(t.TempDir())
+	cfg.Limits.ReadHeaderTimeout, cfg.Limits.ReadTimeout, cfg.Limits.IdleTimeout = 50*time.Millisecond, 100*time.Millisecond, 50*time.Millisecond
+	s, _ := start(t, cfg)
+	for name, sent := range map[string]string{
+		"nothing": "",
+		"header":  "GET /-/healthy HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+		"body":    "POST /token/ HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: https\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ncid=1",
+		"idle":    "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n",
+	} {
+		c, in := dial(t, s)
+		send(c, "%s", sent)
+		if _, err := io.Copy(io.Discard, in); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: the connection stays open", name)
+		}
+	}
+}
+
+func TestHeaderLimit(t *testing.T) {
+	cfg := configured(t.TempDir())
+	cfg.Limits.Header = 8 << 10
+	s, _ := start(t, cfg)
+	c, in := dial(t, s)
+	// The server may hang up before it has read all of it.
+	go func() {
+		send(c, "GET /-/healthy HTTP/1.1\r\nHost: x\r\nX-Large: %s\r\n\r\n", strings.Repeat("x", 32<<10))
+	}()
+	line, err := in.ReadString('\n')
+	if err == nil && !strings.Contains(line, " 431 ") {
+		t.Errorf("a header of 32 KiB is answered %q", line)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("a header of 32 KiB is not answered")
+	}
+}
+
+func TestConnectionLimit(t *testing.T) {
+	cfg := configured(t.TempDir())
+	cfg.Limits.Connections = 2
+	s, _ := start(t, cfg)
+	for range 2 {
+		c, in := dial(t, s)
+		send(c, "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+		if line, err := in.ReadString('\n'); err != nil || !strings.Contains(line, " 200 ") {
+			t.Fatalf("answered %q (%v)", line, err)
+		}
+	}
+	c, in := dial(t, s)
+	send(c, "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+	if line, err := in.ReadString('\n'); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a third connection is answered %q (%v)", line, err)
+	}
+}
