@@ -77,5 +77,7 @@ func (s *Service) obey(n Notice) {
 		s.cache.drop(SessionID(n.ID))
 	case ChangedGuard:
 		s.guard.reload.Store(true)
+	case EndedPrincipal, EndedAccount, ChangedPrincipal, ChangedAccount, ChangedOther:
+		// The directory's business alone: what it marks dead is dead in the cache.
 	}
 }

@@ -36,7 +36,7 @@ type guard struct {
 const (
 	maxStrangers    = 100_000 // names nobody has; about 20 MiB
 	maxWaiting      = 4096    // attempts waiting for a place, over all names
-	maxWaitingName  = 256     // and for one name
+	maxWaitingName  = 1024    // and for one name
 	evictionSamples = 16
 )
 
@@ -57,8 +57,8 @@ type guardEntry struct {
 	// turn orders durable writes of this entry: rows reach the store in the
 	// order of what they describe. It is held across the commit.
 	turn    chan struct{} // holds one; made with the first write
-	pending int  // attempts that hold the turn or wait for it
-	rows    bool // the store has a row of it
+	pending int           // attempts that hold the turn or wait for it
+	rows    bool          // the store has a row of it
 }
 
 // claimed is what an entry counts, in parts so that a login that fails nothing
@@ -135,8 +135,8 @@ type reservation struct {
 func (g *guard) reserve(ctx context.Context, now time.Time, a *Attempt) (reservation, *Refusal) {
 	var r reservation
 	list, n := guardedBy(a)
-	for i := range n {
-		e, refusal := g.enter(ctx, now, &list[i])
+	for _, what := range list[:n] {
+		e, refusal := g.enter(ctx, now, &what)
 		if refusal != nil {
 			g.release(&r)
 			return reservation{}, refusal

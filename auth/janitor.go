@@ -9,6 +9,10 @@ import (
 // second.
 const sweepSteps = 32
 
+// sweepGrace is how long the store keeps what is over by its own account: an
+// idle span may have been moved in memory, and the note of it be under way.
+const sweepGrace = 12 * flushInterval
+
 // sweep is one step of clearing away what is over: everything that grows has to
 // shrink somewhere, and for all of it that is here.
 func (s *Service) sweep(ctx context.Context) {
@@ -23,7 +27,7 @@ func (s *Service) sweep(ctx context.Context) {
 		s.log.Warn("could not read which locks were lifted", "error", err)
 	}
 	for range sweepSteps {
-		swept, err := s.store.Sweep(ctx, now, s.keep)
+		swept, err := s.store.Sweep(ctx, now.Add(-sweepGrace), s.keep)
 		if err != nil {
 			if ctx.Err() == nil {
 				s.log.Warn("could not clear away what is over", "error", err)

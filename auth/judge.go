@@ -24,25 +24,7 @@ func (s *Service) judge(ctx context.Context, a *Attempt, now time.Time) (verdict
 	if refusal := s.judgeApp(ctx, a); refusal != nil {
 		return verdict{}, refusal
 	}
-	key, ok := s.recordKey(a)
-	v, refusal, stale := verdict{}, refuseCredentials(nil), false
-	var r *record
-	if ok {
-		var err error
-		if r, stale, err = s.dir.find(ctx, key, false); err != nil && !notThere(err) {
-			return v, lookupFailed(err)
-		}
-	}
-	if v, refusal = s.compare(ctx, a, r, now, ""); refusal != nil && refusal.Reason == BadCredentials && stale {
-		// What was remembered may be older than a change just made, and a name
-		// that does not exist costs a look into the store as well.
-		judged := v.judged
-		fresh, _, err := s.dir.find(ctx, key, true)
-		if err != nil && !notThere(err) {
-			return v, lookupFailed(err)
-		}
-		v, refusal = s.compare(ctx, a, fresh, now, judged)
-	}
+	v, refusal := s.judgeSecret(ctx, a, now)
 	if refusal != nil {
 		return v, refusal
 	}
@@ -62,6 +44,29 @@ func (s *Service) judge(ctx context.Context, a *Attempt, now time.Time) (verdict
 		}
 	}
 	return v, nil
+}
+
+// judgeSecret compares with what is remembered of the name. A no is looked up
+// again: what was remembered may be older than a change just made, and a name
+// that does not exist costs a look into the store as well.
+func (s *Service) judgeSecret(ctx context.Context, a *Attempt, now time.Time) (verdict, *Refusal) {
+	key, ok := s.recordKey(a)
+	if !ok {
+		return s.compare(ctx, a, nil, now, "")
+	}
+	r, remembered, err := s.dir.find(ctx, key, false)
+	if err != nil && !notThere(err) {
+		return verdict{}, lookupFailed(err)
+	}
+	v, refusal := s.compare(ctx, a, r, now, "")
+	if refusal == nil || refusal.Reason != BadCredentials || !remembered {
+		return v, refusal
+	}
+	r, _, err = s.dir.find(ctx, key, true)
+	if err != nil && !notThere(err) {
+		return v, lookupFailed(err)
+	}
+	return s.compare(ctx, a, r, now, v.judged)
 }
 
 // refuseCredentials is a wrong secret, an unknown name, a disabled key: one answer.

@@ -181,3 +181,6 @@ func (s *Service) origin(dialect, app string) *opened {
 	}
 	return o
 }
+
+// CachedSessions is how many sessions are in memory.
+func (s *Service) CachedSessions() int { return s.cache.len() }
