@@ -1,0 +1,315 @@
+package dialecttest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/dialect"
+	"github.com/sallyport/sallyport/secret"
+	"github.com/sallyport/sallyport/store/sqlite"
+)
+
+// Setup says what to serve.
+type Setup struct {
+	Definition dialect.Definition
+	Options    string                          // YAML, as under a mount's "options:"
+	Accounts   func(testing.TB, *auth.Service) // called once, on the empty store; see [Accounts]
+	Adjust     func(*auth.Mount)               // alters the mount before the dialect is made; may be nil
+	NoService  bool                            // the dialect gets no core, at which its handlers panic
+}
+
+// Start is the clock's first instant.
+var Start = time.Date(2026, time.November, 25, 12, 0, 0, 0, time.UTC)
+
+// Server serves one dialect, at every host and without a prefix. What is not of
+// the login family is a later call: checked, refused by the dialect or answered
+// with what the check found.
+type Server struct {
+	t     testing.TB
+	setup Setup
+	dir   string
+	keys  *secret.Keys
+	clock clock
+	log   buffer
+
+	secure, plain net.Listener
+	running       atomic.Pointer[process]
+	requests      atomic.Int64
+}
+
+// process is what ends with a restart.
+type process struct {
+	service *auth.Service
+	store   auth.Store
+	mount   *auth.Mount
+	router  *dialect.Router
+}
+
+// Service is the core as it runs now.
+func (s *Server) Service() *auth.Service { return s.running.Load().service }
+
+// Mount is the dialect's mount.
+func (s *Server) Mount() *auth.Mount { return s.running.Load().mount }
+
+// Serve starts a server that ends with the test.
+func Serve(t testing.TB, setup Setup) *Server {
+	t.Helper()
+	keys, err := secret.GenerateKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{t: t, setup: setup, dir: t.TempDir(), keys: keys}
+	s.clock.now = Start
+	s.open()
+	t.Cleanup(s.close)
+	setup.Accounts(t, s.Service())
+	s.secure, s.plain = s.listen(true), s.listen(false)
+	return s
+}
+
+// open makes all that a process has in memory.
+func (s *Server) open() {
+	s.t.Helper()
+	logger := slog.New(slog.NewJSONHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	store, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(s.dir, "sallyport.db"), Logger: logger})
+	if err != nil {
+		s.t.Fatalf("opening the store: %v", err)
+	}
+	service, err := auth.Open(context.Background(), store, auth.Options{Keys: s.keys, Clock: s.clock.Now, Logger: logger})
+	if err != nil {
+		s.t.Fatalf("opening the service: %v", err)
+	}
+	m := s.setup.Definition.Mount(s.setup.Definition.Name+"-test", "")
+	if s.setup.Adjust != nil {
+		s.setup.Adjust(m)
+	}
+	config := dialect.Config{Service: service, Mount: m, Options: decoder(s.setup.Options)}
+	if s.setup.NoService {
+		config.Service = nil
+	}
+	d, err := s.setup.Definition.New(config)
+	if err != nil {
+		s.t.Fatalf("making the dialect: %v", err)
+	}
+	if err := m.Validate(); err != nil {
+		s.t.Fatalf("the definition's mount: %v", err)
+	}
+	router := dialect.NewRouter(dialect.RouterOptions{Origin: s.origin, Logger: logger, Clock: s.clock.Now})
+	if err := router.Mount(nil, "", m, d); err != nil {
+		s.t.Fatal(err)
+	}
+	s.running.Store(&process{service, store, m, router})
+}
+
+func decoder(options string) func(any) error {
+	if options == "" {
+		return nil
+	}
+	return func(into any) error {
+		return yaml.UnmarshalWithOptions([]byte(options), into, yaml.Strict())
+	}
+}
+
+func (s *Server) close() {
+	p := s.running.Load()
+	_ = p.service.Close() // cannot flush to a store that the test made fail
+	_ = p.store.Close()   // the same
+}
+
+// Restart ends the process and starts another over the same store and keys.
+func (s *Server) Restart() {
+	s.t.Helper()
+	s.close()
+	s.open()
+}
+
+// FailStore makes the store answer errors from now on.
+func (s *Server) FailStore() {
+	s.t.Helper()
+	if err := s.running.Load().store.Close(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// Advance turns the clock.
+func (s *Server) Advance(d time.Duration) { s.clock.advance(d) }
+
+// plainKey marks connections that came in over plain HTTP.
+type plainKey struct{}
+
+func (s *Server) listen(secure bool) net.Listener {
+	s.t.Helper()
+	l, err := new(net.ListenConfig).Listen(s.t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	h := &http.Server{
+		Handler:     s,
+		ReadTimeout: time.Minute,
+		ErrorLog:    slog.NewLogLogger(slog.NewJSONHandler(&s.log, nil), slog.LevelError),
+		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
+			return context.WithValue(ctx, plainKey{}, !secure)
+		},
+	}
+	go func() { _ = h.Serve(l) }()
+	s.t.Cleanup(func() { _ = h.Close() })
+	return l
+}
+
+func (s *Server) origin(r *http.Request) (auth.Origin, bool) {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		s.t.Errorf("remote address %q: %v", r.RemoteAddr, err)
+	}
+	plain, _ := r.Context().Value(plainKey{}).(bool)
+	return auth.Origin{Source: from.Addr(), Request: fmt.Sprintf("test-%d", s.requests.Add(1))}, !plain
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p := s.running.Load()
+	if h, ok := p.router.Handler(r); ok {
+		h.ServeHTTP(w, r)
+		return
+	}
+	s.laterCall(w, r, p)
+}
+
+// laterCall does what every gate does, for the one mount there is.
+func (s *Server) laterCall(w http.ResponseWriter, r *http.Request, p *process) {
+	var session auth.Session
+	var bearer auth.Bearer
+	at := p.router.Covering(r.Host, r.URL.Path)[0]
+	_, secure := s.origin(r)
+	err := error(auth.Refuse(auth.Insecure, nil))
+	if secure {
+		if bearer, err = at.Dialect.Token(r); err == nil {
+			session, err = p.service.Check(r.Context(), &bearer)
+		}
+	}
+	outcome := "ok"
+	if err != nil {
+		outcome = string(auth.RefusalOf(err).Reason)
+	}
+	slog.New(slog.NewJSONHandler(&s.log, nil)).LogAttrs(r.Context(), slog.LevelInfo, "later call", slog.String("outcome", outcome))
+	if err != nil {
+		at.Dialect.Refuse(w, r, err)
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		s.t.Errorf("reading the body behind the gate: %v", err)
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = fmt.Fprintf(w, "account %s, subject %s, body %q", session.Identity.AccountRef, session.Identity.Subject, body)
+}
+
+// Audit is all that the store's audit holds.
+func (s *Server) Audit() []audit.Event {
+	s.t.Helper()
+	var all []audit.Event
+	for seq := uint64(0); ; {
+		batches, err := s.running.Load().store.Audit(context.Background(), seq, 100)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if len(batches) == 0 {
+			return all
+		}
+		for i := range batches {
+			events, err := batches[i].Events()
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			all = append(all, events...)
+			seq = batches[i].Seq
+		}
+	}
+}
+
+// Minted counts the sessions that ever began.
+func (s *Server) Minted() int {
+	n := 0
+	for _, e := range s.Audit() {
+		if e.Kind == audit.Login {
+			n++
+		}
+	}
+	return n
+}
+
+// Line is what the tests look at in a line of the log.
+type Line struct {
+	Message string `json:"msg"`
+	Outcome string `json:"outcome"`
+	Status  int    `json:"status"`
+}
+
+// Log is everything that was logged, and the lines that are about requests.
+func (s *Server) Log() (text string, requests []Line) {
+	s.t.Helper()
+	text = s.log.String()
+	for line := range strings.Lines(text) {
+		var l Line
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			s.t.Fatalf("a log line is not JSON: %v", err)
+		}
+		if l.Message == "login request" || l.Message == "later call" {
+			requests = append(requests, l)
+		}
+	}
+	return text, requests
+}
+
+// clock is a clock that only the test turns.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// Now is an auth.Clock.
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// buffer is a log that many goroutines write.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}

@@ -1,0 +1,132 @@
+package electa
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/dialect"
+)
+
+// maxForm bounds the form of a later call that is read for its token, in bytes.
+// It is for calls that carry the token there; one that has it in the query may
+// have a body of any size.
+const maxForm = 64 << 10
+
+var (
+	errNoToken  = auth.Refuse(auth.NoToken, nil)
+	errRepeated = auth.Refuse(auth.Malformed, dialect.ErrRepeated)
+	errEncoding = auth.Refuse(auth.Malformed, dialect.ErrEncoding)
+	errNumber   = auth.Refuse(auth.Malformed, errors.New("CID is not an account number"))
+	errForm     = auth.Refuse(auth.Malformed, dialect.ErrTooLarge)
+	errBody     = auth.Refuse(auth.Malformed, dialect.ErrBodyBroke)
+)
+
+// Token finds CID and Token as classic ASP looks parameters up: each in the query
+// or else in the form, names in any case. Both have to be there, once: the token
+// is of an account, and the call has to say of which.
+func (e *electa) Token(r *http.Request) (auth.Bearer, error) {
+	at, err := scan(r.URL.RawQuery)
+	if err != nil {
+		return auth.Bearer{}, err
+	}
+	if !(at.hasCID && at.hasToken) && isForm(r) {
+		form, err := peekForm(r)
+		if err != nil {
+			return auth.Bearer{}, err
+		}
+		inForm, err := scan(form)
+		if err != nil {
+			return auth.Bearer{}, err
+		}
+		at = at.or(inForm)
+	}
+	return e.bearer(at)
+}
+
+func (e *electa) bearer(at carried) (auth.Bearer, error) {
+	if !at.hasCID || !at.hasToken {
+		return auth.Bearer{}, errNoToken
+	}
+	cid, ok1 := dialect.Unescape(at.cid)
+	token, ok2 := dialect.Unescape(at.token)
+	if !ok1 || !ok2 {
+		return auth.Bearer{}, errEncoding
+	}
+	n := number(cid)
+	if n == 0 {
+		return auth.Bearer{}, errNumber
+	}
+	return auth.Bearer{Mount: e.mount, Form: auth.FormGUID, Value: token, Number: n}, nil
+}
+
+// carried is what a query or form carries, still encoded.
+type carried struct {
+	cid, token       string
+	hasCID, hasToken bool
+}
+
+func (c carried) or(o carried) carried {
+	if !c.hasCID {
+		c.cid, c.hasCID = o.cid, o.hasCID
+	}
+	if !c.hasToken {
+		c.token, c.hasToken = o.token, o.hasToken
+	}
+	return c
+}
+
+// scan looks for the two parameters and passes over all others, whatever they
+// are. A semicolon separates too: some servers behind the gate believe so, and
+// must not find an account number there that was not compared.
+func scan(raw string) (c carried, err error) {
+	for raw != "" {
+		var name, value string
+		name, value, raw = dialect.NextPair(raw, '&', ';')
+		switch {
+		case dialect.IsName(name, "cid"):
+			if c.hasCID {
+				return carried{}, errRepeated
+			}
+			c.cid, c.hasCID = value, true
+		case dialect.IsName(name, "token"):
+			if c.hasToken {
+				return carried{}, errRepeated
+			}
+			c.token, c.hasToken = value, true
+		}
+	}
+	return c, nil
+}
+
+// isForm says whether the body is a form that classic ASP would read.
+func isForm(r *http.Request) bool {
+	if r.Method != http.MethodPost || r.Body == nil || r.Body == http.NoBody {
+		return false
+	}
+	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	return strings.EqualFold(strings.TrimSpace(media), dialect.FormType)
+}
+
+// peekForm reads the form and puts it back for whoever comes next.
+func peekForm(r *http.Request) (string, error) {
+	body := r.Body
+	read, err := io.ReadAll(io.LimitReader(body, maxForm+1))
+	r.Body = again{io.MultiReader(bytes.NewReader(read), body), body}
+	switch {
+	case err != nil:
+		return "", errBody
+	case len(read) > maxForm:
+		return "", errForm
+	}
+	return string(read), nil
+}
+
+// again is a body that was read and can be read again.
+type again struct {
+	io.Reader
+	io.Closer
+}

@@ -1,0 +1,180 @@
+package electa
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/dialect"
+)
+
+const guid = "9C467079-FE3B-45C5-8AA5-9726397081AA"
+
+func newDialect(t testing.TB) *electa {
+	t.Helper()
+	def := Definition()
+	d, err := New(dialect.Config{Mount: def.Mount("electa", "")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.(*electa)
+}
+
+func TestToken(t *testing.T) {
+	for _, c := range []struct {
+		name, query, form string
+		want              auth.Reason // "": found
+	}{
+		{name: "query", query: "cid=123456&token=" + guid},
+		{name: "any case of the names", query: "CiD=123456&TOKEN=" + guid},
+		{name: "form", form: "CID=123456&Token=" + guid},
+		{name: "one here and one there", query: "cid=123456", form: "token=" + guid},
+		{name: "one there and one here", query: "token=" + guid, form: "cid=123456"},
+		{name: "query wins", query: "cid=123456&token=" + guid, form: "cid=9&token=x"},
+		{name: "query wins one by one", query: "cid=123456", form: "cid=9&token=" + guid},
+		{name: "encoded name and value", query: "%63id=%31%323456&t%4Fken=" + strings.ReplaceAll(guid, "-", "%2D")},
+		{name: "among others, some badly encoded", query: "Topic=100%&cid=123456&a&=&token=" + guid + "&;"},
+		{name: "nothing", want: auth.NoToken},
+		{name: "no CID", query: "token=" + guid, want: auth.NoToken},
+		{name: "no token", query: "cid=123456", want: auth.NoToken},
+		{name: "other names", query: "cid2=123456&tokens=" + guid, want: auth.NoToken},
+		{name: "CID is 0", query: "cid=0&token=" + guid, want: auth.Malformed},
+		{name: "CID is empty", query: "cid=&token=" + guid, want: auth.Malformed},
+		{name: "CID is no number", query: "cid=12x&token=" + guid, want: auth.Malformed},
+		{name: "CID twice", query: "cid=123456&cid=123456&token=" + guid, want: auth.Malformed},
+		{name: "CID twice, once encoded", query: "cid=123456&c%69d=9&token=" + guid, want: auth.Malformed},
+		{name: "CID twice, once with a space in front", query: "cid=123456&+cid=9&token=" + guid, want: auth.Malformed},
+		{name: "CID twice, once after a semicolon", query: "cid=123456&x=y;cid=9&token=" + guid, want: auth.Malformed},
+		{name: "token twice", query: "cid=123456&token=" + guid + "&Token=" + guid, want: auth.Malformed},
+		{name: "token twice in the form", query: "cid=123456", form: "token=" + guid + "&token=" + guid, want: auth.Malformed},
+		{name: "badly encoded token", query: "cid=123456&token=%4", want: auth.Malformed},
+		{name: "endless form", query: "cid=123456", form: "a=" + strings.Repeat("x", maxForm), want: auth.Malformed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newDialect(t)
+			r := httptest.NewRequest(http.MethodPost, "/Event/Create?"+c.query, strings.NewReader(c.form))
+			r.Header.Set("Content-Type", "Application/X-WWW-form-urlencoded ; charset=utf-8")
+			b, err := e.Token(r)
+			if c.want == "" {
+				if err != nil || b.Value != guid || b.Number != 123456 || b.Mount != e.mount {
+					t.Errorf("found %+v, %v", b, err)
+				}
+			} else if err == nil || auth.RefusalOf(err).Reason != c.want {
+				t.Errorf("refused with %v, want %s", err, c.want)
+			}
+			left, err := io.ReadAll(r.Body)
+			if err != nil || string(left) != c.form {
+				t.Errorf("the next reader gets %d of %d bytes, %v", len(left), len(c.form), err)
+			}
+		})
+	}
+}
+
+// TestTokenLeavesBodies: only a form is read, and only when it is needed.
+func TestTokenLeavesBodies(t *testing.T) {
+	for name, r := range map[string]*http.Request{
+		"no need":   httptest.NewRequest(http.MethodPost, "/x?cid=1&token="+guid, unreadable{}),
+		"JSON":      httptest.NewRequest(http.MethodPost, "/x?cid=1", unreadable{}),
+		"not POST":  httptest.NewRequest(http.MethodPut, "/x?cid=1", unreadable{}),
+		"multipart": httptest.NewRequest(http.MethodPost, "/x?cid=1", unreadable{}),
+	} {
+		r.Header.Set("Content-Type", map[string]string{"JSON": "application/json", "multipart": "multipart/form-data; boundary=x"}[name])
+		if name == "no need" || name == "not POST" {
+			r.Header.Set("Content-Type", dialect.FormType)
+		}
+		body := r.Body
+		if _, err := newDialect(t).Token(r); err != nil && auth.RefusalOf(err).Reason != auth.NoToken {
+			t.Errorf("%s: %v", name, err)
+		}
+		if r.Body != body {
+			t.Errorf("%s: the body was read", name)
+		}
+	}
+	r := httptest.NewRequest(http.MethodPost, "/x?cid=1", unreadable{})
+	r.Header.Set("Content-Type", dialect.FormType)
+	if _, err := newDialect(t).Token(r); !errors.Is(err, dialect.ErrBodyBroke) {
+		t.Errorf("a body that breaks off gives %v", err)
+	}
+}
+
+type unreadable struct{}
+
+func (unreadable) Read([]byte) (int, error) { return 0, errors.New("the client hung up") }
+
+func TestTokenDoesNotAllocate(t *testing.T) {
+	e := newDialect(t)
+	r := httptest.NewRequest(http.MethodGet, "/logs/?cid=123456&token="+guid+"&RoomId=1093", nil)
+	if n := testing.AllocsPerRun(100, func() { _, _ = e.Token(r) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkToken(b *testing.B) {
+	e := newDialect(b)
+	r := httptest.NewRequest(http.MethodGet, "/logs/?cid=123456&token="+guid+"&StartDateTimeUTC=1/14/2016&EndDateTimeUTC=1/20/2016&RoomId=1093", nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := e.Token(r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// FuzzToken: what the dialect finds is what another parser finds, and nothing
+// that another parser finds slips by.
+func FuzzToken(f *testing.F) {
+	for _, seed := range []string{
+		"cid=123456&token=" + guid, "CID=1&Token=x&cid=2", "%63id=1&token=%zz", "cid=1;token=2", "+cid=1&cid", "&&=&a=b=c", "token=a+b&cid=7", "cid=1&token", "%", "cid=%31&token=",
+	} {
+		f.Add(seed)
+	}
+	e := newDialect(f)
+	f.Fuzz(func(t *testing.T, query string) {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.URL.RawQuery = query
+		b, err := e.Token(r)
+		cids, tokens := ofOthers(query, "cid"), ofOthers(query, "token")
+		if err != nil {
+			var refusal *auth.Refusal
+			if !errors.As(err, &refusal) {
+				t.Fatalf("%q: the error is no refusal: %v", query, err)
+			}
+			return
+		}
+		if len(cids) != 1 || len(tokens) != 1 || number(cids[0]) != b.Number || tokens[0] != b.Value {
+			t.Fatalf("%q: found CID %d and token %q, others find %q and %q", query, b.Number, b.Value, cids, tokens)
+		}
+	})
+}
+
+// ofOthers is what net/url finds, read as leniently as can be.
+func ofOthers(query, name string) (values []string) {
+	for _, pair := range strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' }) {
+		key, value, _ := strings.Cut(pair, "=")
+		k, err := url.QueryUnescape(key)
+		if err != nil || asciiLower(strings.TrimLeft(k, " ")) != name {
+			continue
+		}
+		v, err := url.QueryUnescape(value)
+		if err != nil {
+			v = "?"
+		}
+		values = append(values, v)
+	}
+	return values
+}
+
+func asciiLower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
