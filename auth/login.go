@@ -165,11 +165,15 @@ func (s *Service) countFailure(ctx context.Context, a *Attempt, v *verdict, plac
 }
 
 // refuse writes what a refused attempt leaves behind, and returns the refusal
-// once that is durable.
+// once that is durable. What costs nothing to cause is tallied.
 func (s *Service) refuse(ctx context.Context, a *Attempt, settled *settled, now time.Time, refusal *Refusal) error {
 	var w WriteSet
 	e := s.event(a, audit.Refusal, now)
 	e.Reason = string(refusal.Reason)
+	changes := settled != nil && len(settled.rows) > 0
+	if refusal.costsNothing() && !changes && !s.tally.first(&e, now) {
+		return refusal
+	}
 	w.Events = []audit.Event{e}
 	if settled != nil {
 		w.Guards = settled.rows

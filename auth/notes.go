@@ -46,6 +46,9 @@ func (s *Service) flush(ctx context.Context) {
 	if err := s.flushNotes(ctx); err != nil && ctx.Err() == nil {
 		s.log.Warn("could not note last uses; idle sessions may end early", "error", err)
 	}
+	if err := s.writeTally(ctx, false); err != nil && ctx.Err() == nil {
+		s.log.Error("could not record how many attempts were refused", "error", err)
+	}
 	s.digestAnew(ctx)
 }
 

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -48,6 +49,7 @@ type Service struct {
 	ids   ids
 	feed  feed
 	notes notes
+	tally tally
 
 	sweeps int // steps of the janitor so far
 
@@ -120,13 +122,13 @@ func (s *Service) every(ctx context.Context, interval time.Duration, f func(cont
 	})
 }
 
-// Close stops the background work and hands the last notes of use to the store.
+// Close stops the background work and hands the last notes to the store.
 func (s *Service) Close() error {
 	s.stop()
 	s.work.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	return s.flushNotes(ctx)
+	return errors.Join(s.flushNotes(ctx), s.writeTally(ctx, true))
 }
 
 // Now is the service's clock.

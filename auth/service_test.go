@@ -534,3 +534,41 @@ func TestAuditHoldsNoSecret(t *testing.T) {
 		}
 	})
 }
+
+// Whoever locks a name cannot fill the audit with what follows, and none of it
+// is lost.
+func TestRefusalsWhileLockedAreTallied(t *testing.T) {
+	inBubble(t, func(k *kit) {
+		a := byKey(electaMount())
+		a.Secret = "wrong"
+		for range 5 {
+			k.wantLogin(a, auth.BadCredentials)
+		}
+		for range 1000 {
+			k.wantLogin(a, auth.Locked)
+		}
+		count := func() (events, refusals int) {
+			for _, e := range k.events(audit.Refusal) {
+				if e.Reason == string(auth.Locked) {
+					events++
+					refusals += max(e.Count, 1)
+				}
+			}
+			return events, refusals
+		}
+		if events, _ := count(); events != 1 {
+			k.Errorf("%d events at once, want the first", events)
+		}
+		time.Sleep(70 * time.Second)
+		if events, refusals := count(); events != 2 || refusals != 1000 {
+			k.Errorf("%d events of %d refusals, want 2 of 1000", events, refusals)
+		}
+		for range 10 {
+			k.wantLogin(a, auth.Locked)
+		}
+		k.restart()
+		if events, refusals := count(); events != 3 || refusals != 1010 {
+			k.Errorf("after a stop: %d events of %d refusals, want 3 of 1010", events, refusals)
+		}
+	})
+}

@@ -1,0 +1,97 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+)
+
+// tally counts refusals that cost nothing to cause: the name was locked, the
+// credential throttled, the application key unknown, too much was waiting. The first of a kind is an audit event at once; what
+// follows within the minute is one more event with a count. Else whoever locks
+// a name could fill the disk.
+type tally struct {
+	mu    sync.Mutex
+	kinds map[tallied]*counted
+}
+
+// costsNothing says whether a refusal can be caused without end: the attempt was
+// not judged, or its secret was right.
+func (r *Refusal) costsNothing() bool { return r.Reason != BadCredentials && r.Reason != Inactive }
+
+// tallied is what makes two such refusals one kind.
+type tallied struct {
+	kind                            audit.Kind
+	mount, account, subject, source string
+	reason                          string
+}
+
+type counted struct {
+	event audit.Event // the newest
+	since time.Time   // of the event that was written
+	more  int         // refusals since
+}
+
+const (
+	tallySpan = time.Minute
+	maxTally  = 10_000 // beyond it names and addresses are no longer told apart
+)
+
+// first says whether a refusal is to be written now, and counts it if not.
+func (t *tally) first(e *audit.Event, now time.Time) bool {
+	k := tallied{e.Kind, e.Mount, e.Account, e.Subject, e.Source, e.Reason}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.kinds == nil {
+		t.kinds = map[tallied]*counted{}
+	}
+	if t.kinds[k] == nil && len(t.kinds) >= maxTally {
+		e.Account, e.Subject, e.Source = "", "", ""
+		k = tallied{kind: e.Kind, mount: e.Mount, reason: e.Reason}
+	}
+	c := t.kinds[k]
+	if c == nil {
+		t.kinds[k] = &counted{since: now}
+		return true
+	}
+	c.event = *e
+	c.more++
+	return false
+}
+
+// due takes out what was counted for long enough. all takes everything.
+func (t *tally) due(now time.Time, all bool) (events []audit.Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for k, c := range t.kinds {
+		if !all && now.Sub(c.since) < tallySpan {
+			continue
+		}
+		if c.more == 0 {
+			delete(t.kinds, k)
+			continue
+		}
+		c.event.Count = c.more
+		events = append(events, c.event)
+		c.since, c.more = now, 0
+		if all {
+			delete(t.kinds, k)
+		}
+	}
+	return events
+}
+
+// writeTally writes what was counted.
+func (s *Service) writeTally(ctx context.Context, all bool) error {
+	events := s.tally.due(s.clock(), all)
+	if len(events) == 0 {
+		return nil
+	}
+	if _, err := s.store.Apply(ctx, &WriteSet{Events: events}); err != nil {
+		return fmt.Errorf("recording %d kinds of refusals: %w", len(events), err)
+	}
+	return nil
+}
