@@ -38,7 +38,7 @@ func (c *Config) check() error {
 			errs.Add(m.Errorf("name", "%q is already the mount in line %d: give each a name of its own "+
 				"(the name is the dialect's when none is given)", m.Name, line))
 		} else {
-			lines[m.Name] = m.Errorf("", "").Line
+			lines[m.Name] = m.Line()
 		}
 	}
 	return errs.Err()

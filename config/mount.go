@@ -35,7 +35,8 @@ func (p Policy) Auth(name string) auth.Policy {
 	return auth.Policy{Name: name, Span: p.Span, Idle: p.Idle, Uses: p.Uses, ExpireOnNew: p.ExpireOnNew, Never: p.Never}
 }
 
-// Lockout says when failed logins lock.
+// Lockout says when failed logins lock. What the file does not state is the
+// dialect's to say: ask [Mount.Has] for "lockout.names" and "lockout.addresses".
 type Lockout struct {
 	Names     Failures `yaml:"names"`     // by claimed name, known or not
 	Addresses Failures `yaml:"addresses"` // by client address, across all names
@@ -48,7 +49,8 @@ type Failures struct {
 	Lock     time.Duration `yaml:"lock"`
 }
 
-// FairUse bounds logins while an earlier session is still alive.
+// FairUse bounds logins while an earlier session is still alive. If the file does
+// not state it, it is the dialect's to say.
 type FairUse struct {
 	LoginsPerHour int  `yaml:"logins_per_hour"` // 0: no budget
 	Throttle      bool `yaml:"throttle"`        // false: only the audit tells

@@ -43,6 +43,10 @@ func (s *source) bounded(tokens token.Tokens) bool {
 		case token.DocumentHeaderType:
 			docs++
 		}
+		if glued(t) {
+			s.fail(t.Position, nil, "a comma is missing here, or text with a colon in it needs quotes")
+			return false
+		}
 		if docs > maxDocs {
 			s.fail(t.Position, nil, "more than %d documents: split the file", maxDocs)
 			return false
@@ -110,3 +114,16 @@ func (k *keyCount) at(column, keys int) string {
 	return ""
 }
 
+// glued finds unquoted text that holds a field, as in {name: a secret: b}, which
+// the parser takes for the text "a secret: b". YAML has no such text (YAML 1.2,
+// section 7.3.3).
+func glued(t *token.Token) bool {
+	if t.Type != token.StringType || !(strings.Contains(t.Value, ": ") || strings.HasSuffix(t.Value, ":")) {
+		return false
+	}
+	before := t.Prev
+	for before != nil && before.Type == token.CommentType {
+		before = before.Prev
+	}
+	return before == nil || before.Type != token.LiteralType && before.Type != token.FoldedType
+}

@@ -57,7 +57,7 @@ func (s *source) value(n ast.Node, v reflect.Value, p *path, enum string) {
 	if s.raw(n, v, p) || s.text(n, v, p, enum) {
 		return
 	}
-	switch v.Kind() { //nolint:exhaustive // the kinds that a file can hold
+	switch v.Kind() {
 	case reflect.Pointer:
 		if v.IsNil() {
 			v.Set(reflect.New(v.Type().Elem()))
@@ -83,10 +83,10 @@ func setDefaults(v reflect.Value) {
 // structure decodes the pairs of n into the fields of v.
 func (s *source) structure(n ast.Node, v reflect.Value, p *path) {
 	setDefaults(v)
-	fields := fieldsOf(v.Type())
+	fields := s.fields(v.Type())
 	for _, f := range fields {
-		if f.Type == reflect.TypeFor[Mark]() {
-			v.FieldByIndex(f.Index).Set(reflect.ValueOf(Mark{src: s, path: p, node: n}))
+		if f.name == "" {
+			v.FieldByIndex(f.index).Set(reflect.ValueOf(Mark{src: s, path: p, node: n}))
 		}
 	}
 	if n.Type() == ast.NullType {
@@ -99,8 +99,8 @@ func (s *source) structure(n ast.Node, v reflect.Value, p *path) {
 	s.each(n, p, func(name string, pair *ast.MappingValueNode) {
 		at := &path{parent: p, name: name}
 		for _, f := range fields {
-			if name == fieldName(f) {
-				s.value(pair.Value, v.FieldByIndex(f.Index), at, f.Tag.Get("enum"))
+			if name == f.name && name != "" {
+				s.value(pair.Value, v.FieldByIndex(f.index), at, f.enum)
 				return
 			}
 		}
@@ -126,11 +126,11 @@ func (s *source) each(n ast.Node, p *path, f func(string, *ast.MappingValueNode)
 	}
 }
 
-func (s *source) unknown(name string, pair *ast.MappingValueNode, fields []reflect.StructField, p *path) {
+func (s *source) unknown(name string, pair *ast.MappingValueNode, fields []field, p *path) {
 	var known []string
 	for _, f := range fields {
-		if n := fieldName(f); n != "" {
-			known = append(known, n)
+		if f.name != "" {
+			known = append(known, f.name)
 		}
 	}
 	what := "unknown field" // in a file with secrets it may be half of a secret that was not quoted
@@ -181,22 +181,38 @@ func (s *source) mapping(n ast.Node, v reflect.Value, p *path) {
 	})
 }
 
-// fieldsOf lists the fields that a file can set, and marks. The fields of
-// embedded structs count as the struct's own.
-func fieldsOf(t reflect.Type) []reflect.StructField {
-	return slices.DeleteFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool {
-		if f.Type == reflect.TypeFor[Mark]() {
-			return len(f.Index) > 1 // an embedded struct's own mark would be a second one
-		}
-		return !f.IsExported() || f.Anonymous || f.Tag.Get("yaml") == "-"
-	})
+// field is a field that a file can set, or a mark, which has no name.
+type field struct {
+	index      []int
+	name, enum string
 }
 
-// fieldName is the field's name in the file, "" for a mark.
-func fieldName(f reflect.StructField) string {
-	if f.Type == reflect.TypeFor[Mark]() {
-		return ""
+// fields are those of a struct type. The fields of embedded structs count as the
+// struct's own, but for their marks.
+func (s *source) fields(t reflect.Type) []field {
+	if l, done := s.types[t]; done {
+		return l
 	}
+	l := []field{}
+	for _, f := range reflect.VisibleFields(t) {
+		switch {
+		case f.Type == reflect.TypeFor[Mark]():
+			if len(f.Index) == 1 {
+				l = append(l, field{index: f.Index})
+			}
+		case f.IsExported() && !f.Anonymous && f.Tag.Get("yaml") != "-":
+			l = append(l, field{f.Index, fieldName(f), f.Tag.Get("enum")})
+		}
+	}
+	if s.types == nil {
+		s.types = map[reflect.Type][]field{}
+	}
+	s.types[t] = l
+	return l
+}
+
+// fieldName is the field's name in the file.
+func fieldName(f reflect.StructField) string {
 	if tag, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); tag != "" {
 		return tag
 	}
@@ -211,11 +227,11 @@ func fieldName(f reflect.StructField) string {
 }
 
 // sample shows the shape with the first names.
-func sample(fields []reflect.StructField) string {
+func sample(fields []field) string {
 	var names []string
 	for _, f := range fields {
-		if n := fieldName(f); n != "" && len(names) < 2 {
-			names = append(names, n+": ...")
+		if f.name != "" && len(names) < 2 {
+			names = append(names, f.name+": ...")
 		}
 	}
 	return "{" + strings.Join(names, ", ") + "}"

@@ -23,6 +23,14 @@ func (m Mark) Has(field string) bool {
 	return ok
 }
 
+// Line is where the struct begins, from 1; 0 if it was not read from a file.
+func (m Mark) Line() int {
+	if at := position(m.node); at != nil {
+		return at.Line
+	}
+	return 0
+}
+
 // Errorf is a problem of the field at the path below the struct, of the struct
 // itself if field is "". It points at the field, or at the struct if the file
 // does not state the field.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"strings"
 	"unicode/utf8"
 
@@ -56,6 +57,8 @@ type source struct {
 	name string
 	o    Options
 	errs Errors
+
+	types map[reflect.Type][]field // looked up already
 }
 
 func (s *source) fail(at *token.Position, p *path, format string, args ...any) {

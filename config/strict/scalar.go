@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 )
 
 // text decodes the types that a file writes as text. It reports whether v is of
@@ -22,7 +23,7 @@ func (s *source) text(n ast.Node, v reflect.Value, p *path, enum string) bool {
 	case *time.Duration:
 		parse = func(t string) (err error) { *into, err = Duration(t); return err }
 	case *time.Time:
-		parse = func(t string) (err error) { *into, err = instant(t); return err }
+		parse = func(t string) (err error) { *into, err = Time(t); return err }
 	case *netip.Prefix:
 		parse = func(t string) (err error) { *into, err = network(t); return err }
 	case encoding.TextUnmarshaler:
@@ -132,8 +133,9 @@ func Duration(text string) (time.Duration, error) {
 	return sum + d, nil
 }
 
-// instant reads a time in whole microseconds, as stores keep it.
-func instant(t string) (time.Time, error) {
+// Time reads a day or an instant (RFC 3339), in whole microseconds, as stores
+// keep it.
+func Time(t string) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339Nano, t)
 	if err != nil {
 		at, err = time.Parse(time.DateOnly, t)
@@ -168,7 +170,7 @@ func (s *source) scalar(n ast.Node, v reflect.Value, p *path) {
 		s.fail(position(n), p, "has no value: give one, or remove the line")
 		return
 	}
-	switch v.Kind() { //nolint:exhaustive // the kinds that a file can hold
+	switch v.Kind() {
 	case reflect.Bool:
 		if b, ok := n.(*ast.BoolNode); ok {
 			v.SetBool(b.Value)
@@ -180,7 +182,8 @@ func (s *source) scalar(n ast.Node, v reflect.Value, p *path) {
 		switch {
 		case whole && !v.OverflowInt(i):
 			v.SetInt(i)
-		case kind(n) == number, strings.Trim(n.GetToken().Value, "0123456789") == "": // too many digits are text to the parser
+		case kind(n) == number, n.GetToken().Type == token.StringType && strings.Trim(n.GetToken().Value, "0123456789") == "":
+			// Too many digits are text to the parser.
 			s.fail(position(n), p, "is not a whole number of at most 19 digits")
 		default:
 			s.fail(position(n), p, "is %s: write a whole number, without quotes", kind(n))

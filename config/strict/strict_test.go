@@ -40,9 +40,9 @@ type outer struct {
 func TestDecode(t *testing.T) {
 	var o outer
 	err := strict.Decode("f", []byte(`
-title: |
-  two
-  lines
+title: | # text
+  two:
+  lines: 2
 expire_on: 1y2w3d4h
 pass_word: 'it''s'
 state: absent
@@ -56,7 +56,7 @@ map: {x: {name: y}}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.Title != "two\nlines\n" || o.ExpireOn != (365+14+3)*24*time.Hour+4*time.Hour || o.Secret != "it's" ||
+	if o.Title != "two:\nlines: 2\n" || o.ExpireOn != (365+14+3)*24*time.Hour+4*time.Hour || o.Secret != "it's" ||
 		o.State != "absent" || !o.On || o.Number != math.MinInt64 || o.Inner.Name != "a\tb" || o.List[0].Small != 127 || o.Map["x"].Name != "y" {
 		t.Errorf("%+v", o)
 	}
@@ -92,7 +92,7 @@ func TestNothingIsMentionedOfSecrets(t *testing.T) {
 		"pass_word: `hunter2", "pass_word: %hunter2", "%hunter2", "pass_word: hunter2\n\tx: y", "pass_word: [hunter2", "pass_word: a\n hunter2: b",
 		"expire_on: hunter2", "state: hunter2", "on: hunter2", "number: hunter2", "inner: hunter2", "inner: {networks: [hunter2]}", "inner: {expires: hunter2}",
 		"inner: {networks: hunter2}", "inner: {small: hunter2}", "list: hunter2", "list: [hunter2]", "map: hunter2", "map: {a: hunter2}", "map: {a: {hunter2: 1}}",
-		"raw: hunter2", "title: a\n---\nhunter2", "<<: hunter2", "pass_word: # hunter2", "pass_word: -\n- hunter2",
+		"raw: hunter2", "{title: a pass_word: hunter2}", "{title: hunter2:}", "{title: hunter2\n: a: b}", "title: a\n---\nhunter2", "<<: hunter2", "pass_word: # hunter2", "pass_word: -\n- hunter2",
 		"pass_word: hunter2\xff", "pass_word: hunter2\x00", "pass_word: |9hunter2", "passw_ord: hunter2", "#hunter2\n: a",
 	} {
 		var v outer
@@ -117,34 +117,37 @@ func TestBounds(t *testing.T) {
 		}
 		return b.String()
 	}
-	for name, file := range map[string]string{
-		"size":     "title: " + strings.Repeat("x", 1<<20),
-		"flow":     "map: " + strings.Repeat("[", 1000),
-		"mappings": "map: " + strings.Repeat("{a: ", 1000),
-		"dashes":   strings.Repeat("- ", 10000) + "a",
-		"indented": func() (s string) {
-			for i := range 400 {
-				s += strings.Repeat(" ", i) + "a:\n"
-			}
-			return s
-		}(),
-		"keys":      many("k%d: v\n", 1001),
-		"flow keys": "map: {" + many("k%d: v,", 1001) + "}",
-		"documents": strings.Repeat("---\ntitle: a\n", 1001),
-		"colons":    strings.Repeat(":", 1<<20),
-		"alias":     "title: &a [x]\nlist: [*a]",
-		"merge":     "inner: {<<: {name: a}}",
-		"problems":  "list: [" + strings.Repeat("{x: 1},", 30) + "]",
+	indented := ""
+	for i := range 400 {
+		indented += strings.Repeat(" ", i) + "a:\n"
+	}
+	for name, c := range map[string]struct{ file, want string }{
+		"size":      {"title: " + strings.Repeat("x", 4<<20), "larger than"},
+		"flow":      {"map: " + strings.Repeat("[", 1000), "nested too deeply"},
+		"mappings":  {"map: " + strings.Repeat("{a: ", 1000), "nested too deeply"},
+		"dashes":    {strings.Repeat("- ", 10000) + "a", "indented too deeply"},
+		"indented":  {indented, "indented too deeply"},
+		"keys":      {"map:\n" + many(" k%d: {name: v}\n", 1001), "too many fields"},
+		"flow keys": {"map: {" + many("k%d: {name: v},", 1001) + "}", "too many fields"},
+		"documents": {strings.Repeat("---\ntitle: a\n", 1001), "more than 1000 documents"},
+		"tokens":    {"#" + strings.Repeat("\n", 3<<20), "too many entries"},
+		"name":      {strings.Repeat("x", 1<<19) + ": 1", "unknown field"},
+		"alias":     {"title: &a [x]\nlist: [*a]", "anchors, aliases"},
+		"merge":     {"inner: {<<: {name: a}}", "merge keys"},
+		"problems":  {"list: [" + strings.Repeat("{x: 1},", 30) + "]", "and 10 more"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := strict.DecodeAll[outer]("f", []byte(file), strict.Options{})
-			if !errors.Is(err, strict.ErrFile) {
-				t.Fatalf("got %v", err)
+			_, err := strict.DecodeAll[outer]("f", []byte(c.file), strict.Options{Max: 4 << 20})
+			if !errors.Is(err, strict.ErrFile) || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("got %.1000v, want %s", err, c.want)
 			}
 			if lines := strings.Count(err.Error(), "\n") + 1; lines > 21 || len(err.Error()) > 8<<10 {
 				t.Errorf("the error has %d lines, %d bytes", lines, len(err.Error()))
 			}
 		})
+	}
+	if _, err := strict.DecodeAll[outer]("f", []byte("map: {"+many("k%d: {name: v},", 1000)+"}"), strict.Options{}); err != nil {
+		t.Errorf("a thousand names: %v", err)
 	}
 	if _, err := strict.DecodeAll[outer]("f", []byte("title: xxxx"), strict.Options{Max: 10}); !errors.Is(err, strict.ErrFile) {
 		t.Errorf("11 bytes of at most 10: %v", err)
@@ -184,11 +187,11 @@ func TestNear(t *testing.T) {
 
 func TestRaw(t *testing.T) {
 	var o outer
-	if err := strict.Decode("f", []byte("raw: {name: a, nmae: b}"), &o, strict.Options{}); err != nil {
+	if err := strict.Decode("f", []byte("raw: {name: a, naem: b}"), &o, strict.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	var in inner
-	if err := o.Raw.Decode(&in); err == nil || err.Error() != `f:1:16: raw: unknown field "nmae", did you mean "name"?` {
+	if err := o.Raw.Decode(&in); err == nil || err.Error() != `f:1:16: raw: unknown field "naem", did you mean "name"?` {
 		t.Error(err)
 	}
 	kept := inner{Name: "kept"}

@@ -1,0 +1,108 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/config/strict"
+)
+
+// Outcome is what was done.
+type Outcome struct {
+	Changes   int         // entries created, changed or removed
+	Ended     int         // sessions ended by changes; those of removed keys and users are not counted
+	Generated []Generated // the only copy of these secrets: show them once
+}
+
+// Generated is the secret of an API key that was made because the file states
+// none.
+type Generated struct {
+	Account string // path, such as ACME/123456
+	Key     string
+	Secret  string
+}
+
+// Format prints everything but the secret, whatever the verb: whoever means to
+// show it names the field.
+func (g Generated) Format(w fmt.State, _ rune) {
+	_, _ = io.WriteString(w, "key "+g.Account+"/"+g.Key+" (secret not shown)")
+}
+
+// Execute does what the plan says, in one transaction. It compares everything
+// once more in there: if anything is not as it was when the plan was made, it
+// does nothing and returns [auth.ErrConflict]. A plan without changes writes
+// nothing.
+func (p *Plan) Execute(ctx context.Context) (Outcome, error) {
+	if p.Empty() {
+		return Outcome{}, nil
+	}
+	if err := p.prepare(ctx); err != nil {
+		return Outcome{}, fmt.Errorf("applying: %w", err)
+	}
+	var out Outcome
+	err := p.to.Update(ctx, func(tx auth.Tx) error { // may be called again: each time begins afresh
+		w := newWalk(p, tx)
+		if err := p.again(w); err != nil {
+			return err
+		}
+		out = Outcome{}
+		at := p.o.Clock().UTC().Truncate(time.Microsecond)
+		for _, s := range w.steps() {
+			if err := p.take(tx, s, at, &out); err != nil {
+				return fmt.Errorf("%s: %w", s, err)
+			}
+		}
+		for _, g := range w.generate {
+			out.Generated = append(out.Generated, Generated{Account: g.account, Key: g.key.Name, Secret: p.secrets[g.key]})
+		}
+		return nil
+	})
+	if err != nil {
+		return Outcome{}, fmt.Errorf("applying, nothing was changed: %w", err)
+	}
+	return out, nil
+}
+
+// again compares everything as Make did, and finds what has changed since.
+func (p *Plan) again(w *walk) error {
+	const since = "what there is has changed since it was compared, apply again"
+	err := w.file()
+	switch {
+	case errors.Is(err, strict.ErrFile):
+		return fmt.Errorf("%s: %w: %w", since, auth.ErrConflict, err)
+	case err != nil:
+		return err
+	case !p.prepared(w) || !slices.Equal(w.lines(), p.lines):
+		return fmt.Errorf("%s: %w", since, auth.ErrConflict)
+	}
+	return nil
+}
+
+// take does one step with its audit events.
+func (p *Plan) take(tx auth.Tx, s *step, at time.Time, out *Outcome) error {
+	if err := s.do(tx); err != nil {
+		return err
+	}
+	out.Changes++
+	e := s.event
+	e.At, e.Kind, e.Actor, e.Reason, e.Detail = at, audit.Change, p.o.Actor, "apply", s.String()
+	if err := tx.Record(e); err != nil {
+		return err
+	}
+	if s.end == nil {
+		return nil
+	}
+	n, err := tx.End(s.end())
+	if err != nil || n == 0 {
+		return err
+	}
+	out.Ended += n
+	e.Kind, e.Reason, e.Detail, e.Count = audit.Revocation, string(s.why), "", n
+	return tx.Record(e)
+}

@@ -1,0 +1,96 @@
+package apply
+
+import (
+	"slices"
+	"time"
+
+	"github.com/sallyport/sallyport/auth"
+)
+
+// key compares an API key; rec is the stored one, or nil.
+func (w *walk) key(in *key, rec *auth.Key, at *node) {
+	now := w.p.o.Clock()
+	there := rec != nil
+	if !there {
+		rec = &auth.Key{Name: in.Name, Created: now.UTC().Truncate(time.Microsecond)}
+	}
+	s := &step{what: "key", path: at.path + "/" + in.Name, event: at.event(in.Name)}
+	couldLogIn := there && open(rec, now)
+	replaced := w.secret(in, rec, at, s, there)
+	stated(s, in.Mark, "policy", &rec.Policy, in.Policy)
+	if in.Has("networks") && !slices.Equal(rec.Networks, in.Networks) {
+		s.notes = append(s.notes, "networks: "+show(rec.Networks)+" -> "+show(in.Networks))
+		rec.Networks = in.Networks
+	}
+	if in.Has("expires") && !rec.Expires.Equal(in.Expires.at) {
+		s.notes = append(s.notes, "expires: "+when(rec.Expires)+" -> "+when(in.Expires.at))
+		rec.Expires = in.Expires.at
+	}
+	stated(s, in.Mark, "disabled", &rec.Disabled, in.Disabled)
+	w.policy(in.Mark, in.Policy)
+	switch end := func() auth.End { return auth.End{Principal: rec.ID} }; {
+	case couldLogIn && !open(rec, now):
+		s.why, s.end = auth.EndDisabled, end
+	case replaced:
+		s.why, s.end = auth.EndRevoked, end
+	}
+	s.do = func(tx auth.Tx) error {
+		rec.Account = at.rec.ID
+		return tx.PutKey(rec)
+	}
+	w.add(&w.put, s, there)
+}
+
+// open says whether a key can log in from somewhere.
+func open(k *auth.Key, now time.Time) bool {
+	return !k.Disabled && (k.Expires.IsZero() || now.Before(k.Expires))
+}
+
+func when(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+// secret sets the key's digest, and says whether the secret of a key that was
+// there is replaced.
+func (w *walk) secret(in *key, rec *auth.Key, at *node, s *step, there bool) (replaced bool) {
+	if !in.Has("secret") {
+		if there {
+			return false
+		}
+		w.generate = append(w.generate, wanted{in, at.path})
+		if made := w.p.secrets[in]; made != "" {
+			rec.Digest, rec.Pepper = w.p.o.Keys.KeyDigest(made), w.p.o.Keys.Pepper()
+		}
+		return false
+	}
+	keys := w.p.o.Keys
+	stored, ok := keys.KeyDigestUnder(rec.Pepper, in.Secret)
+	same := there && ok && stored.Equal(rec.Digest)
+	if same && rec.Pepper == keys.Pepper() {
+		return false
+	}
+	w.secretFree(in, rec.ID)
+	rec.Digest, rec.Pepper = keys.KeyDigest(in.Secret), keys.Pepper()
+	if same {
+		s.notes = append(s.notes, "secret: digested under the current key set")
+		return false
+	}
+	s.notes = append(s.notes, "secret: replaced")
+	return there
+}
+
+// secretFree finds a secret that another key has, under any pepper.
+func (w *walk) secretFree(in *key, self auth.PrincipalID) {
+	keys := w.p.o.Keys
+	for i := range keys.Len() {
+		d, _ := keys.KeyDigestAt(i, in.Secret)
+		other, err := w.r.KeyByDigest(d)
+		if w.found(err) && other.ID != self && !w.goneKeys[other.ID] {
+			w.errs.Add(in.Errorf("secret", "is the secret of another key (%q): each key needs its own", other.Name))
+			return
+		}
+	}
+}

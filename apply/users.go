@@ -1,0 +1,79 @@
+package apply
+
+import (
+	"strings"
+
+	"github.com/sallyport/sallyport/auth"
+)
+
+func (w *walk) user(in *user, at *node) {
+	rec := auth.User{Name: in.Name, Active: in.Active}
+	there := false
+	if tenant := at.tenant.rec.ID; tenant != 0 { // 0 would mean any
+		if stored, err := w.r.UserByName(tenant, in.Name); w.found(err) {
+			rec, there = stored, true
+		}
+	}
+	s := &step{what: "user", path: at.tenant.path + "/" + in.Name, event: at.event(in.Name)}
+	if there {
+		w.moved(s, rec.Account, at, func() {})
+	}
+	wasActive := there && rec.Active
+	had := rec.Password != ""
+	changed := w.password(in, &rec, s, there)
+	stated(s, in.Mark, "active", &rec.Active, in.Active)
+	stated(s, in.Mark, "admin", &rec.Admin, in.Admin)
+	stated(s, in.Mark, "group", &rec.Group, in.Group)
+	stated(s, in.Mark, "rights", &rec.Rights, in.Rights)
+	stated(s, in.Mark, "full_name", &rec.FullName, in.FullName)
+	stated(s, in.Mark, "display_name", &rec.DisplayName, in.DisplayName)
+	stated(s, in.Mark, "email", &rec.Email, in.Email)
+	stated(s, in.Mark, "policy", &rec.Policy, in.Policy)
+	w.policy(in.Mark, in.Policy)
+	switch end := func() auth.End { return auth.End{Principal: rec.ID} }; {
+	case wasActive && !rec.Active:
+		s.why, s.end = auth.EndDisabled, end
+	case changed && there && had:
+		s.why, s.end = auth.EndPassword, end
+	}
+	s.do = func(tx auth.Tx) error {
+		rec.Tenant, rec.Account = at.tenant.rec.ID, at.rec.ID
+		return tx.PutUser(&rec)
+	}
+	w.add(&w.put, s, there)
+}
+
+// password sets the user's hash, and says whether it changed.
+func (w *walk) password(in *user, rec *auth.User, s *step, there bool) bool {
+	switch {
+	case in.Has("password_hash"):
+		if rec.Password == in.PasswordHash {
+			return false
+		}
+		if ours(rec.Password) && !ours(in.PasswordHash) {
+			w.remarks = append(w.remarks, "user "+s.path+": password_hash is left aside, the password has been hashed anew since "+
+				"(state password to set it)")
+			return false
+		}
+		rec.Password = in.PasswordHash
+	case in.Has("password"):
+		v := verdict{in, rec.Password}
+		same, judged := w.p.verdicts[v]
+		switch {
+		case there && rec.Password != "" && !judged:
+			w.pending = append(w.pending, v)
+			return false
+		case same:
+			return false
+		}
+		w.hash = append(w.hash, in)
+		rec.Password = w.p.hashes[in]
+	default:
+		return false
+	}
+	s.notes = append(s.notes, "password: replaced")
+	return true
+}
+
+// ours says whether a hash is of the scheme that Sallyport itself makes.
+func ours(hash string) bool { return strings.HasPrefix(hash, "$argon2id$") }

@@ -1,0 +1,198 @@
+package apply
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/config/strict"
+)
+
+// walk compares one file with one snapshot, and collects the steps that make
+// them alike. Reading and writing are apart: all steps are known before the
+// first is taken.
+type walk struct {
+	p      *Plan
+	r      auth.Reader
+	errs   strict.Errors
+	broken error // of the store
+
+	policies map[string]bool // that keys and users may name
+
+	define, remove, put, undefine []*step // in the order in which they are taken
+
+	remarks  []string
+	same     int
+	pending  []verdict
+	hash     []*user
+	generate []wanted
+	looked   map[*account]*auth.Account
+
+	goneKeys  map[auth.PrincipalID]bool
+	goneCount map[auth.AccountID]int // members that are removed, by account
+}
+
+// wanted is a key whose secret has to be made.
+type wanted struct {
+	key     *key
+	account string
+}
+
+// step is one entry to create, change or remove.
+type step struct {
+	sign  string // + ~ -
+	what  string // of which kind, such as "key"
+	path  string // which one, such as ACME/123456/main
+	notes []string
+	event audit.Event
+	do    func(tx auth.Tx) error
+	end   func() auth.End // sessions to end afterwards; nil: none
+	why   auth.EndReason
+}
+
+// String is the step's line for people.
+func (s *step) String() string {
+	l := s.sign + " " + s.what + " " + s.path
+	if len(s.notes) > 0 {
+		l += ": " + strings.Join(s.notes, ", ")
+	}
+	return l
+}
+
+func newWalk(p *Plan, r auth.Reader) *walk {
+	return &walk{p: p, r: r, policies: map[string]bool{}, looked: map[*account]*auth.Account{},
+		goneKeys: map[auth.PrincipalID]bool{}, goneCount: map[auth.AccountID]int{}}
+}
+
+func (w *walk) steps() []*step { return slices.Concat(w.define, w.remove, w.put, w.undefine) }
+
+func (w *walk) lines() (list []string) {
+	for _, s := range w.steps() {
+		list = append(list, s.String())
+	}
+	return list
+}
+
+// file compares everything. Its error is the store's or the file's.
+func (w *walk) file() error {
+	w.allPolicies()
+	for i := range w.p.file.tenants {
+		w.removeAccount(&w.p.file.tenants[i], nil)
+	}
+	for i := range w.p.file.tenants {
+		w.account(&w.p.file.tenants[i], auth.Tenant, nil)
+	}
+	if w.broken != nil {
+		return w.broken
+	}
+	return w.errs.Err()
+}
+
+// found sorts out what a look-up of the store returned.
+func (w *walk) found(err error) bool {
+	if err != nil && !errors.Is(err, auth.ErrNotFound) && w.broken == nil {
+		w.broken = err
+	}
+	return err == nil
+}
+
+func (w *walk) allPolicies() {
+	known, err := w.r.Policies()
+	w.found(err)
+	stored := map[string]auth.Policy{}
+	for _, p := range known {
+		stored[p.Name], w.policies[p.Name] = p, true
+	}
+	for i := range w.p.file.policies {
+		in := &w.p.file.policies[i]
+		old, there := stored[in.name]
+		w.policies[in.name] = in.State != absent
+		s := &step{what: "policy", path: in.name, event: audit.Event{Subject: in.name}}
+		switch {
+		case in.State != absent:
+			next := in.Auth(in.name)
+			if there {
+				note(s, "span", &old.Span, next.Span)
+				note(s, "idle", &old.Idle, next.Idle)
+				note(s, "uses", &old.Uses, next.Uses)
+				note(s, "expire_on_new", &old.ExpireOnNew, next.ExpireOnNew)
+				note(s, "never", &old.Never, next.Never)
+			}
+			s.do = func(tx auth.Tx) error { return tx.PutPolicy(&next) }
+			w.add(&w.define, s, there)
+		case there:
+			s.sign, s.do = "-", func(tx auth.Tx) error { return tx.DeletePolicy(in.name) }
+			w.undefine = append(w.undefine, s)
+		default:
+			w.same++
+		}
+	}
+}
+
+// add lists a step that creates, or changes what is noted.
+func (w *walk) add(list *[]*step, s *step, there bool) {
+	switch {
+	case !there:
+		s.sign, s.notes = "+", nil
+	case len(s.notes) > 0:
+		s.sign = "~"
+	default:
+		w.same++
+		return
+	}
+	*list = append(*list, s)
+}
+
+// policy checks a policy that an entry names.
+func (w *walk) policy(m strict.Mark, name string) {
+	if name == "" || w.policies[name] {
+		return
+	}
+	var names []string
+	for _, n := range slices.Sorted(maps.Keys(w.policies)) {
+		if w.policies[n] {
+			names = append(names, n)
+		}
+	}
+	what := "there is no such policy"
+	switch near := strict.Near(name, names); {
+	case near != "":
+		what += fmt.Sprintf(", did you mean %q?", near)
+	case len(names) == 0:
+		what += ": define it under policies"
+	default:
+		what += ": define it under policies, or use one of " + strings.Join(names[:min(len(names), 10)], ", ")
+	}
+	w.errs.Add(m.Errorf("policy", "%s", what))
+}
+
+// note sets a field and notes the change.
+func note[T comparable](s *step, name string, field *T, value T) {
+	if *field != value {
+		s.notes = append(s.notes, fmt.Sprintf("%s: %s -> %s", name, show(*field), show(value)))
+		*field = value
+	}
+}
+
+// stated is note, if the file states the field.
+func stated[T comparable](s *step, m strict.Mark, name string, field *T, value T) {
+	if m.Has(name) {
+		note(s, name, field, value)
+	}
+}
+
+// show writes a value short enough for a line.
+func show(v any) string {
+	t := fmt.Sprint(v)
+	switch {
+	case t == "":
+		return "none"
+	case len(t) > 120:
+		return strings.ToValidUTF8(t[:120], "") + "..."
+	}
+	return t
+}
