@@ -3,11 +3,13 @@ package gate
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/dialect"
 )
 
 // forward asks about a call as Traefik does, from an address.
@@ -36,19 +38,20 @@ func TestCheckAnswersWithTheIdentity(t *testing.T) {
 		"calamp by cookie":         k.forward(proxyAddr, "both.example", "/x", "Cookie", "a=b; authToken="+k.calamp, "calamp-services-app", app),
 		"calamp by Bearer":         k.forward(proxyAddr, "both.example", "/x", "Authorization", "Bearer "+k.calamp, "calamp-services-app", app),
 		"calamp, at a port":        k.forward(proxyAddr, "calamp.example:8443", "/api/x", "Authorization", "Bearer "+k.calamp, "calamp-services-app", app),
+		"calamp, found by both":    k.forward(proxyAddr, "both.example", "/x?cid=123456&token="+url.QueryEscape(k.calamp), "Authorization", "Bearer "+k.calamp, "calamp-services-app", app),
 		"the client's own account": k.forward(proxyAddr, "both.example", k.electaURI(), "Sallyport-Account", "1", "Sallyport-Subject", "root"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			dialect, subject := "electa", "J%C3%B6rg's key"
+			over, subject := "electa", "J%C3%B6rg's key"
 			if strings.HasPrefix(name, "calamp") {
-				dialect, subject = "calamp", "demo"
+				over, subject = "calamp", "demo"
 			}
 			if w.Code != http.StatusOK || w.Body.Len() != 0 {
 				t.Fatalf("answered %d: %s", w.Code, w.Body)
 			}
 			h := w.Header()
 			for header, want := range map[string]string{
-				"Sallyport-Account": accountNumber, "Sallyport-Subject": subject, "Sallyport-Dialect": dialect, "Cache-Control": "no-store",
+				"Sallyport-Account": accountNumber, "Sallyport-Subject": subject, "Sallyport-Dialect": over, "Cache-Control": "no-store",
 			} {
 				if got := h.Values(header); len(got) != 1 || got[0] != want {
 					t.Errorf("%s: %q, want %q", header, got, want)
@@ -110,6 +113,21 @@ func TestCheckRefuses(t *testing.T) {
 				t.Errorf("Cache-Control %q", got)
 			}
 		})
+	}
+}
+
+// silent is a dialect whose refusals are an empty 200.
+type silent struct{}
+
+func (silent) Routes(dialect.Mux)                               {}
+func (silent) Token(*http.Request) (auth.Bearer, error)         { return auth.Bearer{}, noToken }
+func (silent) Refuse(http.ResponseWriter, *http.Request, error) {}
+
+func TestCheckNeverSaysYesByKeepingSilent(t *testing.T) {
+	k := newKit(t)
+	must(t, k.o.Router.Mount([]string{"silent.example"}, "", &auth.Mount{Name: "silent", Dialect: "silent"}, silent{}))
+	if w := k.forward(proxyAddr, "silent.example", "/"); w.Code != http.StatusUnauthorized {
+		t.Errorf("answered %d", w.Code)
 	}
 }
 

@@ -93,7 +93,7 @@ func (s *Server) mount(o Options) error {
 	s.origin = origin.New(s.cfg.TrustedProxies, o.InsecureLoopback)
 
 	// Logins: one dialect per mount of the configuration.
-	s.router = dialect.NewRouter(dialect.RouterOptions{Origin: s.from, Logger: s.log})
+	s.router = dialect.NewRouter(dialect.RouterOptions{Origin: s.from, Logger: s.log, MaxBody: int64(s.cfg.Limits.Body)})
 	if err := mountAll(s.router, s.service, s.cfg.Mounts); err != nil {
 		return err
 	}

@@ -164,20 +164,28 @@ func send(c net.Conn, format string, args ...any) { _, _ = fmt.Fprintf(c, format
 
 // A client who sends its header or its body one byte an hour is dropped.
 func TestSlowClientsAreDropped(t *testing.T) {
-	cfg := configured(t.TempDir())
-	cfg.Limits.ReadHeaderTimeout, cfg.Limits.ReadTimeout, cfg.Limits.IdleTimeout = 50*time.Millisecond, 100*time.Millisecond, 50*time.Millisecond
-	s, _ := start(t, cfg)
-	for name, sent := range map[string]string{
-		"nothing": "",
-		"header":  "GET /-/healthy HTTP/1.1\r\nHost: x\r\nX-Slow: ",
-		"body":    "POST /token/ HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: https\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ncid=1",
-		"idle":    "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n",
+	for name, c := range map[string]struct {
+		sent string
+		only func(*config.Limits) *time.Duration // the limit that has to do it, alone
+	}{
+		"nothing": {"", func(l *config.Limits) *time.Duration { return &l.ReadHeaderTimeout }},
+		"header":  {"GET /-/healthy HTTP/1.1\r\nHost: x\r\nX-Slow: ", func(l *config.Limits) *time.Duration { return &l.ReadHeaderTimeout }},
+		"body": {"POST /token/ HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: https\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ncid=1",
+			func(l *config.Limits) *time.Duration { return &l.ReadTimeout }},
+		"idle": {"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n", func(l *config.Limits) *time.Duration { return &l.IdleTimeout }},
 	} {
-		c, in := dial(t, s)
-		send(c, "%s", sent)
-		if _, err := io.Copy(io.Discard, in); errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("%s: the connection stays open", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			cfg := configured(t.TempDir())
+			l := &cfg.Limits
+			l.ReadHeaderTimeout, l.ReadTimeout, l.WriteTimeout, l.IdleTimeout = time.Hour, time.Hour, time.Hour, time.Hour
+			*c.only(l) = 50 * time.Millisecond
+			s, _ := start(t, cfg)
+			conn, in := dial(t, s)
+			send(conn, "%s", c.sent)
+			if _, err := io.Copy(io.Discard, in); errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error("the connection stays open")
+			}
+		})
 	}
 }
 
@@ -214,5 +222,29 @@ func TestConnectionLimit(t *testing.T) {
 	send(c, "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
 	if line, err := in.ReadString('\n'); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("a third connection is answered %q (%v)", line, err)
+	}
+}
+
+// A login's body is read as far as limits.body and no further.
+func TestBodyLimit(t *testing.T) {
+	cfg := configured(t.TempDir())
+	cfg.Limits.Body = 100
+	s, _ := start(t, cfg)
+	for size, tooLarge := range map[int]bool{100: false, 101: true} {
+		r, err := http.NewRequest(http.MethodPost, "http://"+s.Addr().String()+"/token/", strings.NewReader(strings.Repeat("x", size)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("X-Forwarded-Proto", "https")
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		// net/http hangs up on who has sent more than will be read.
+		if res.Close != tooLarge {
+			t.Errorf("a body of %d bytes: hung up: %v, want %v", size, res.Close, tooLarge)
+		}
 	}
 }

@@ -114,3 +114,24 @@ func TestCertificateMustBeThereAtStart(t *testing.T) {
 		}
 	}
 }
+
+func TestTLSVersions(t *testing.T) {
+	dir := t.TempDir()
+	cfg := configured(dir)
+	cfg.TLS.Cert, cfg.TLS.Key = writePair(t, dir, 1)
+	s, _ := start(t, cfg)
+	for version, want := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
+		c, err := tls.Dial("tcp", s.Addr().String(), &tls.Config{
+			InsecureSkipVerify: true, MinVersion: version, MaxVersion: version, NextProtos: []string{"h2"},
+		})
+		if (err == nil) != want {
+			t.Errorf("%s: %v", tls.VersionName(version), err)
+		}
+		if err == nil {
+			if p := c.ConnectionState().NegotiatedProtocol; p != "h2" {
+				t.Errorf("%s: speaks %q, want HTTP/2", tls.VersionName(version), p)
+			}
+			_ = c.Close()
+		}
+	}
+}
