@@ -15,8 +15,8 @@ func TestCoreMount(t *testing.T) {
 	cfg, err := config.Parse("test.yaml", []byte(`
 trusted_proxies: [127.0.0.1]
 mounts:
-  - dialect: electa
-  - dialect: electa
+  - dialect: calamp # whose documented limits are not the configuration's defaults
+  - dialect: calamp
     name: strict
     prefix: /strict
     tenant: ACME
@@ -31,7 +31,7 @@ mounts:
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := coreMount(&cfg.Mounts[0], def), def.Mount("electa", ""); *got != *want {
+	if got, want := coreMount(&cfg.Mounts[0], def), def.Mount("calamp", ""); *got != *want {
 		t.Errorf("without a word: %+v, want the vendor's %+v", got, want)
 	}
 	got, want := coreMount(&cfg.Mounts[1], def), def.Mount("strict", "ACME")
