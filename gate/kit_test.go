@@ -49,7 +49,7 @@ func newKit(t testing.TB) *kit {
 	ctx := context.Background()
 	keys, err := secret.GenerateKeys()
 	must(t, err)
-	store, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(t.TempDir(), "test.db")})
+	store, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(t.TempDir(), "test.db"), Logger: slog.New(slog.DiscardHandler)})
 	must(t, err)
 	t.Cleanup(func() { _ = store.Close() })
 	k := &kit{store: store}
