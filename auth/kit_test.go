@@ -262,6 +262,12 @@ type faulty struct {
 	broken atomic.Bool
 	reads  atomic.Int64 // of sessions and records
 	writes atomic.Int64
+
+	// afterRead, if set, runs once when a session was read and before the reader
+	// hears of it: what happens then is newer than what it was told.
+	afterRead atomic.Pointer[func()]
+	// afterWrite is the same for the next write set.
+	afterWrite atomic.Pointer[func()]
 }
 
 var errBroken = errors.New("the disk is gone")
@@ -278,7 +284,11 @@ func (f *faulty) Session(ctx context.Context, id auth.SessionID) (auth.SessionRo
 	if err := f.fault(); err != nil {
 		return auth.SessionRow{}, err
 	}
-	return f.Store.Session(ctx, id)
+	row, err := f.Store.Session(ctx, id)
+	if hook := f.afterRead.Swap(nil); hook != nil {
+		(*hook)()
+	}
+	return row, err
 }
 
 func (f *faulty) View(ctx context.Context, read func(auth.Reader) error) error {
@@ -294,7 +304,11 @@ func (f *faulty) Apply(ctx context.Context, w *auth.WriteSet) (auth.Result, erro
 	if err := f.fault(); err != nil {
 		return auth.Result{}, err
 	}
-	return f.Store.Apply(ctx, w)
+	result, err := f.Store.Apply(ctx, w)
+	if hook := f.afterWrite.Swap(nil); hook != nil {
+		(*hook)()
+	}
+	return result, err
 }
 
 func (f *faulty) Feed(ctx context.Context, after uint64, limit int) ([]auth.Notice, error) {
