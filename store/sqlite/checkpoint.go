@@ -1,0 +1,73 @@
+package sqlite
+
+import "time"
+
+// A checkpoint copies what the write-ahead log collected into the database
+// file. SQLite would do it inside of the commit that passes a limit, and the
+// logins of that commit would wait. Here a goroutine of its own does it over
+// its own connection while commits go on. The log begins anew when all of it is
+// copied, which never happens while others write; so when it has grown to its
+// limit, the writer copies the small rest between two commits.
+const (
+	checkpointStep = 1024                   // pages that are worth a checkpoint; 4 MiB
+	checkpointIdle = 500 * time.Millisecond // after the last commit
+	walLimit       = 8192                   // pages; 32 MiB
+)
+
+// logSize returns the pages in the log and those of them that are copied. It
+// changes nothing.
+func (c *conn) logSize() (pages, copied int64, err error) {
+	_, err = c.one(func(r row) { pages, copied = r.int(1), r.int(2) }, "PRAGMA wal_checkpoint(NOOP)")
+	return pages, copied, err
+}
+
+// checkpoint copies what it can without waiting for anybody.
+func (c *conn) checkpoint() error {
+	_, err := c.one(func(row) {}, "PRAGMA wal_checkpoint(PASSIVE)")
+	return err
+}
+
+// nudge starts a checkpoint when it is time. The writer calls it after each
+// commit.
+func (s *Store) nudge() {
+	pages, copied, err := s.writer.conn.logSize()
+	rest := pages - copied
+	switch {
+	case err != nil:
+	case pages > s.walLimit && (rest < checkpointStep || pages > 4*s.walLimit):
+		err = s.writer.conn.checkpoint()
+	case rest >= checkpointStep || pages > s.walLimit:
+		select {
+		case s.wantCheckpoint <- struct{}{}:
+		default:
+		}
+	}
+	if err != nil {
+		s.log.Warn("checkpoint by the writer failed; the write-ahead log grows", "error", err)
+	}
+}
+
+// checkpoints does the copying until the store is closed.
+func (s *Store) checkpoints(c *conn) {
+	var last uint64
+	idle := time.NewTicker(checkpointIdle)
+	defer idle.Stop()
+	for {
+		select {
+		case <-s.running.Done():
+			if err := c.close(); err != nil {
+				s.log.Warn("closing the checkpoint connection", "error", err)
+			}
+			return
+		case <-s.wantCheckpoint:
+		case <-idle.C:
+			if s.writer.commits.Load() == last {
+				continue
+			}
+		}
+		last = s.writer.commits.Load()
+		if err := c.checkpoint(); err != nil {
+			s.log.Warn("checkpoint failed; the write-ahead log grows", "error", err)
+		}
+	}
+}
