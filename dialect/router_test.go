@@ -363,7 +363,7 @@ func TestBodyIsBounded(t *testing.T) {
 		opts  []dialect.Option
 		limit int64
 	}{{nil, dialect.DefaultMaxBody}, {[]dialect.Option{dialect.MaxBody(10)}, 10}} {
-		endless := iotestReader(func(b []byte) (int, error) { return len(b), nil })
+		endless := io.LimitReader(iotestReader(func(b []byte) (int, error) { return len(b), nil }), 1<<20)
 		serve(t, func(_ http.ResponseWriter, r *http.Request, _ auth.Origin) {
 			n, err := io.Copy(io.Discard, r.Body)
 			var tooLarge *http.MaxBytesError
