@@ -55,14 +55,15 @@ var (
 func (s *Service) find(ctx context.Context, b *Bearer) (*cached, int64, *Refusal) {
 	now := s.clock().UnixNano()
 	fresh := s.feed.fresh(now)
-	for i := range s.keys.Len() {
-		t, ok := s.keys.Parse(b.Form, i, b.Value)
+	keys := s.Keys()
+	for i := range keys.Len() {
+		t, ok := keys.Parse(b.Form, i, b.Value)
 		if !ok {
 			continue
 		}
 		e := s.cache.get(SessionID(t.ID))
 		if e == nil || !fresh || e.who.live.dead.Load() {
-			if !s.ids.plausible(SessionID(t.ID)) || !s.keys.Authentic(b.Form, i, &t) {
+			if !s.ids.plausible(SessionID(t.ID)) || !keys.Authentic(b.Form, i, &t) {
 				continue
 			}
 			var err error

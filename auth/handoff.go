@@ -39,7 +39,7 @@ func (s *Service) IssueHandOff(ctx context.Context, h *HandOff) (string, error) 
 	if err != nil {
 		return "", lookupFailed(err)
 	}
-	token, digest := s.keys.Mint(secret.FormNative, uint64(id))
+	token, digest := s.Keys().Mint(secret.FormNative, uint64(id))
 	event := audit.Event{At: now, Kind: audit.HandOff, Session: uint64(id), Dialect: h.Mount.Dialect, Mount: h.Mount.Name,
 		Source: h.Origin.Source.String(), Request: h.Origin.Request}
 	about(&event, who)
@@ -68,7 +68,7 @@ func (s *Service) Redeem(ctx context.Context, m *Mount, token string, form secre
 	if err != nil {
 		return Grant{}, lookupFailed(err)
 	}
-	wire, digest := s.keys.Mint(form, uint64(id))
+	wire, digest := s.Keys().Mint(form, uint64(id))
 	session := SessionRow{ID: id, Digest: digest, Principal: row.Principal, Dialect: row.Dialect, Source: from.Source,
 		Attrs: row.Attrs, Life: m.Policy.Begin(now)}
 	event := audit.Event{At: now, Kind: audit.Login, Session: uint64(id), Dialect: m.Dialect, Mount: m.Name,
@@ -92,9 +92,10 @@ func (s *Service) Redeem(ctx context.Context, m *Mount, token string, form secre
 
 // openHandOff finds the hand-off that a token stands for.
 func (s *Service) openHandOff(ctx context.Context, m *Mount, token string, now time.Time) (HandOffRow, *Identity, *Refusal) {
-	for i := range s.keys.Len() {
-		t, ok := s.keys.Parse(secret.FormNative, i, token)
-		if !ok || !s.keys.Authentic(secret.FormNative, i, &t) {
+	keys := s.Keys()
+	for i := range keys.Len() {
+		t, ok := keys.Parse(secret.FormNative, i, token)
+		if !ok || !keys.Authentic(secret.FormNative, i, &t) {
 			continue
 		}
 		row, err := s.store.HandOff(ctx, SessionID(t.ID))

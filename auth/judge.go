@@ -133,7 +133,8 @@ func (s *Service) compare(ctx context.Context, a *Attempt, r *record, now time.T
 // compareKeys compares with every key of the account, without stopping at the
 // first that fits, and with none of an account that does not exist.
 func (s *Service) compareKeys(a *Attempt, r *record, now time.Time) (verdict, *Refusal) {
-	digest, pepper := s.keys.KeyDigestAt(0, a.Secret)
+	keys := s.Keys()
+	digest, pepper := keys.KeyDigestAt(0, a.Secret)
 	v := verdict{known: r != nil}
 	if r == nil {
 		return v, refuseCredentials(ErrNotFound)
@@ -143,7 +144,7 @@ func (s *Service) compareKeys(a *Attempt, r *record, now time.Time) (verdict, *R
 		c := &r.candidates[i]
 		d := digest
 		if c.key.Pepper != pepper {
-			d, _ = s.keys.KeyDigestUnder(c.key.Pepper, a.Secret)
+			d, _ = keys.KeyDigestUnder(c.key.Pepper, a.Secret)
 		}
 		if d.Equal(c.key.Digest) && a.Secret != "" && !c.disabled && c.key.usable(now, a.Origin.Source) {
 			found = i
@@ -162,8 +163,9 @@ func (s *Service) compareKeys(a *Attempt, r *record, now time.Time) (verdict, *R
 // findBareKey looks for the key under each pepper it may have been kept under.
 func (s *Service) findBareKey(ctx context.Context, a *Attempt, now time.Time) (verdict, *Refusal) {
 	v := verdict{}
-	for i := range s.keys.Len() {
-		d, pepper := s.keys.KeyDigestAt(i, a.Secret)
+	keys := s.Keys()
+	for i := range keys.Len() {
+		d, pepper := keys.KeyDigestAt(i, a.Secret)
 		r, _, err := s.dir.find(ctx, recordKey{scheme: BareKey, tenant: a.Mount.Tenant, name: string(d[:])}, false)
 		switch {
 		case notThere(err):
@@ -176,7 +178,7 @@ func (s *Service) findBareKey(ctx context.Context, a *Attempt, now time.Time) (v
 			continue
 		}
 		if i > 0 {
-			fresh, primary := s.keys.KeyDigestAt(0, a.Secret)
+			fresh, primary := keys.KeyDigestAt(0, a.Secret)
 			s.notes.rekey(rekey{v.principal, v.key.Digest, fresh, primary})
 		}
 		return v, nil

@@ -71,7 +71,7 @@ func (s *Service) issue(ctx context.Context, a *Attempt, v *verdict, settled *se
 	if err != nil {
 		return fail(err)
 	}
-	token, digest := s.keys.Mint(a.Form, uint64(id))
+	token, digest := s.Keys().Mint(a.Form, uint64(id))
 	w := loginSet{}
 	w.row[0] = SessionRow{ID: id, Digest: digest, Principal: v.principal, Dialect: a.Mount.Dialect,
 		App: a.App, Source: a.Origin.Source, Attrs: a.Attrs, Life: v.life(a.Mount, now)}

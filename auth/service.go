@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/secret"
@@ -37,7 +38,7 @@ const (
 // Its methods may be called from many goroutines.
 type Service struct {
 	store  Store
-	keys   *secret.Keys
+	keys   atomic.Pointer[secret.Keys]
 	hasher *secret.Hasher
 	clock  Clock
 	log    *slog.Logger
@@ -67,8 +68,9 @@ func Open(ctx context.Context, store Store, o Options) (*Service, error) {
 	if store == nil || o.Keys == nil {
 		return nil, fmt.Errorf("%w: a service needs a store and a key set", ErrInvalid)
 	}
-	s := &Service{store: store, keys: o.Keys, hasher: o.Hasher, clock: o.Clock, log: o.Logger, keep: o.Retention,
+	s := &Service{store: store, hasher: o.Hasher, clock: o.Clock, log: o.Logger, keep: o.Retention,
 		dir: newDirectory(store), guard: newGuard(), ids: ids{store: store}, origins: map[opened]*opened{}}
+	s.keys.Store(o.Keys)
 	s.defaults(o)
 	now := s.clock()
 	if err := store.Guards(ctx, func(row GuardRow) error { s.guard.restore(&row, now); return nil }); err != nil {
@@ -135,14 +137,21 @@ func (s *Service) Close() error {
 func (s *Service) Now() time.Time { return s.clock() }
 
 // Keys is the server's key set.
-func (s *Service) Keys() *secret.Keys { return s.keys }
+func (s *Service) Keys() *secret.Keys { return s.keys.Load() }
+
+// SetKeys puts a rotated key set in use. It should hold the keys of the one
+// before: what was made with a key that is gone is void.
+func (s *Service) SetKeys(k *secret.Keys) { s.keys.Store(k) }
 
 // Hasher hashes passwords within the server's bounds.
 func (s *Service) Hasher() *secret.Hasher { return s.hasher }
 
-// Healthy says whether the service can vouch for sessions: the feed was heard
-// of lately, or the store answers.
+// Healthy says whether the service can vouch for sessions: the store has found
+// no damage, and the feed was heard of lately or the store answers.
 func (s *Service) Healthy(ctx context.Context) error {
+	if err := s.store.Healthy(); err != nil {
+		return err
+	}
 	if s.feed.fresh(s.clock().UnixNano()) {
 		return nil
 	}

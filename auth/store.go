@@ -30,7 +30,9 @@ type Store interface {
 	// Apply writes one write set, all of it or nothing. Sets that wait at the
 	// same time are committed together, in the order in which they came, each
 	// seeing what those before it wrote. A condition that does not hold is
-	// ErrConflict and leaves the others of the commit alone.
+	// ErrConflict and leaves the others of the commit alone. An id that is taken
+	// is ErrExists. When ctx ends before the commit, the error is that of ctx and
+	// the set may still be written: the outcome is not known.
 	Apply(ctx context.Context, w *WriteSet) (Result, error)
 
 	// Lease reserves n ids for this process and returns the first. No id is ever
@@ -39,8 +41,9 @@ type Store interface {
 
 	// Feed returns up to limit notices after the given position, in order.
 	// Positions have no gap that is filled in later: whoever has seen position p
-	// has seen all before it. A position older than what is kept is ErrNotFound:
-	// the follower must forget what it has cached and begin at FeedHead.
+	// has seen all before it. A position older than what is kept, or beyond the
+	// newest (a backup was restored), is ErrNotFound: the follower must forget
+	// what it has cached and begin at FeedHead.
 	Feed(ctx context.Context, after uint64, limit int) ([]Notice, error)
 
 	// FeedHead is the position of the newest notice, 0 if there never was one.
@@ -49,7 +52,8 @@ type Store interface {
 	// Guards calls f for each guard row there is, at start.
 	Guards(ctx context.Context, f func(GuardRow) error) error
 
-	// Latest is the live session of a principal that was begun last.
+	// Latest is the live session of a principal that was begun last; of those
+	// begun at nearly the same time it may be any.
 	Latest(ctx context.Context, p PrincipalID, now time.Time) (SessionRow, error)
 
 	// Sweep removes a bounded part of what is over at now: sessions and
@@ -68,6 +72,10 @@ type Store interface {
 	// network, and may be called again if the transaction could not be
 	// committed for reasons of the store's own.
 	Update(ctx context.Context, f func(Tx) error) error
+
+	// Healthy is what the store has found to be wrong with itself while it was
+	// open, nil if nothing. It asks nobody and returns at once.
+	Healthy() error
 
 	// Close waits for what was accepted and releases the store.
 	Close() error
@@ -92,7 +100,7 @@ type WriteSet struct {
 
 // Result is what a store says about an applied write set.
 type Result struct {
-	Ended int // how many live or expired sessions End removed
+	Ended int // how many live or expired sessions End, or the last Use, removed
 }
 
 // End removes sessions and announces it in the feed. Exactly one of Session,
@@ -195,7 +203,8 @@ type Reader interface {
 
 // Tx writes records. Put creates a record whose ID is zero and sets the ID, or
 // replaces the one with that ID (apps and policies go by key and name); a taken
-// unique name is ErrExists. Every Put and Delete announces itself in the feed,
+// unique name is ErrExists, an ID or an account that is not there ErrNotFound.
+// An ID is never used again. Every Put and Delete announces itself in the feed,
 // so that no caller can forget to. Delete of an account needs it to be empty
 // (ErrConflict); Delete of a key or user ends its sessions.
 type Tx interface {

@@ -62,6 +62,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.cert != nil {
 		go s.cert.follow(background)
 	}
+	go s.keyFile.follow(background)
 	served := make(chan error, 1)
 	go func() { served <- s.serve() }()
 	s.log.Info("listening", "address", s.Addr().String(), "tls", s.cert != nil, "mounts", len(s.cfg.Mounts))

@@ -37,6 +37,7 @@ type Server struct {
 	log      *slog.Logger
 	store    auth.Store
 	service  *auth.Service
+	keyFile  *keyFile
 	router   *dialect.Router
 	origin   *origin.Resolver
 	own      map[string]http.HandlerFunc // by path
@@ -85,6 +86,10 @@ func (s *Server) openCore(ctx context.Context) error {
 		CacheSessions: s.cfg.Limits.CachedSessions,
 		Retention:     auth.Retention{Feed: feedKept, Audit: s.cfg.Audit.Keep},
 	})
+	if err != nil {
+		return err
+	}
+	s.keyFile, err = newKeyFile(s.cfg.Keys, s.service, s.log)
 	return err
 }
 

@@ -14,6 +14,7 @@ needs() {
 	cat <<-'LIST'
 		the race detector|c_compiler|gcc libc6-dev
 		scripts that log in with curl|curl --version|curl
+		the gate behind a real nginx|nginx -v|nginx-light
 	LIST
 }
 
@@ -55,10 +56,18 @@ why_not() {
 	fi
 }
 
+# no_daemons keeps packages from starting the servers they bring: tests start their own. A policy that is there already
+# stays.
+no_daemons() {
+	[ -e /usr/sbin/policy-rc.d ] && return
+	printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d && trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+}
+
 # install PACKAGE...; what apt-get has to say is shown only if it fails.
 install() {
 	log=$(mktemp) || return 1
 	export DEBIAN_FRONTEND=noninteractive
+	no_daemons
 	apt-get -q -o DPkg::Lock::Timeout=60 update >"$log" 2>&1 &&
 		apt-get -q -y -o DPkg::Lock::Timeout=60 install --no-install-recommends "$@" >"$log" 2>&1
 	status=$?

@@ -25,7 +25,7 @@ func newRotate() *cobra.Command {
 		Use:   "rotate --config FILE",
 		Short: "Put a new primary key into the key set",
 		Long: "Put a new primary key into the key set. What the older keys made goes on being good:\n" +
-			"no client notices. A running server uses the new key after its next restart. Back the\n" +
+			"no client notices. A running server takes the new key up within seconds. Back the\n" +
 			"file up first, and again afterwards: without it no token and no API key can be checked.",
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command) error {
