@@ -27,8 +27,8 @@ func Definition() dialect.Definition {
 				Answer: "Passwords are kept as argon2id, guesses are slowed down by user and by address, and every login is in the audit.",
 			},
 			{
-				What:   "The cookie lives for 14 days and does not change while it is used.",
-				Clause: "OWASP ASVS 5.0, 7.3.2",
+				What:   "The cookie lives for 14 days whether it is used or not, and does not change.",
+				Clause: "OWASP ASVS 5.0, 7.3.1",
 				Answer: "Logout, revocation and a change of password end it at once; the mount's policy can be shorter.",
 			},
 			{

@@ -3,11 +3,14 @@ package calamp
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/dialect"
 	"github.com/sallyport/sallyport/dialect/dialecttest"
@@ -130,6 +133,23 @@ func TestCookieDate(t *testing.T) {
 	_, expires, err := cutLikeJasper(s.Send(c.Login(c.Good)))
 	if want := dialecttest.Start.Add(14*24*time.Hour + time.Second); err != nil || !expires.Equal(want) {
 		t.Fatalf("expires %v (%v), want %v", expires, err, want)
+	}
+}
+
+// TestPlainLoginLeavesNoSession: a login that gets no token must not leave a
+// session that nobody can end.
+func TestPlainLoginLeavesNoSession(t *testing.T) {
+	s := dialecttest.Serve(t, dialecttest.Setup{Definition: Definition(), Options: "use_auth_token: optional", Accounts: dialecttest.Accounts})
+	c := client()
+	if reply := s.Send(post("/connect/services/login", dialect.FormType, appIs, form(c.Good))); reply.Status != http.StatusOK {
+		t.Fatalf("answered\n%s", reply.Raw)
+	}
+	var kinds []audit.Kind
+	for _, e := range s.Audit() {
+		kinds = append(kinds, e.Kind)
+	}
+	if !slices.Equal(kinds, []audit.Kind{audit.Login, audit.Logout}) {
+		t.Errorf("the audit has %v", kinds)
 	}
 }
 

@@ -34,7 +34,7 @@ func Definition() dialect.Definition {
 			},
 			{
 				What:   "Whoever knows an account's number can lock its login with five wrong keys.",
-				Clause: "OWASP ASVS 5.0, 6.3.1",
+				Clause: "OWASP ASVS 5.0, 6.1.1",
 				Answer: "The lock ends by itself and is not lengthened; tokens that were issued go on working unless lock_blocks_tokens is set.",
 			},
 		},
