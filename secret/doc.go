@@ -11,6 +11,9 @@
 // number and a [Digest], never the token. A made-up token is refused by
 // arithmetic, before any store is asked.
 //
+// A [Sealer] makes texts for one use that come back to us as they were: sealed,
+// so that clients can carry but neither read nor make them.
+//
 // A [Hasher] computes and verifies password hashes and bounds how much memory
 // and how many callers that may take at once.
 //

@@ -36,6 +36,8 @@ type subkeys struct {
 	guid      cipher.Block
 	series    cipher.Block
 	seriesMAC *mac
+	hex       *mac   // FormHex's MAC
+	seal      []byte // what the keys of each [Sealer] are expanded from
 }
 
 // GenerateKeys makes a key set with one fresh random key.
@@ -116,10 +118,11 @@ func derive(id uint32, f prf.PRF) (*subkeys, error) {
 	pepper, native := subkey("api-key-pepper"), subkey("token-native-mac")
 	guid := subkey("token-guid-aes")
 	series, seriesMAC := subkey("token-series-aes"), subkey("token-series-mac")
+	hex, seal := subkey("token-hex-mac"), subkey("seal")
 	if err != nil {
 		return nil, err
 	}
-	s := &subkeys{id: id, pepper: newMAC(pepper), native: newMAC(native), seriesMAC: newMAC(seriesMAC)}
+	s := &subkeys{id: id, pepper: newMAC(pepper), native: newMAC(native), seriesMAC: newMAC(seriesMAC), hex: newMAC(hex), seal: seal}
 	if s.guid, err = aes.NewCipher(guid); err != nil {
 		return nil, err
 	}

@@ -18,6 +18,9 @@ const (
 	// FormSeries is the cookie of Spring Security's persistent remember-me
 	// login, 76 characters of base64, as CalAmp's authToken.
 	FormSeries
+	// FormHex is in the alphabet of PHP's session ids, 88 characters, as
+	// DomainPunch's session cookie.
+	FormHex
 )
 
 // forms says for each form how many bytes of payload it has and what its digests
@@ -30,6 +33,7 @@ var forms = [...]struct {
 	FormNative: {"native", "native:", nativeSize},
 	FormGUID:   {"guid", "guid:", guidSize},
 	FormSeries: {"series", "series:", seriesSize},
+	FormHex:    {"hex", "hex:", hexSize},
 }
 
 // String is the form's name.
@@ -74,6 +78,8 @@ func (k *Keys) Mint(f Form, id uint64) (wire string, digest Digest) {
 		wire = s.mintGUID(id, &t)
 	case FormSeries:
 		wire = s.mintSeries(id, &t)
+	case FormHex:
+		wire = s.mintHex(id, &t)
 	default:
 		return "", Digest{}
 	}
@@ -98,6 +104,8 @@ func (k *Keys) Parse(f Form, i int, wire string) (Token, bool) {
 		return s.parseGUID(wire)
 	case FormSeries:
 		return s.parseSeries(wire)
+	case FormHex:
+		return s.parseHex(wire)
 	}
 	return Token{}, false
 }
@@ -117,6 +125,8 @@ func (k *Keys) Authentic(f Form, i int, t *Token) bool {
 		return true
 	case FormSeries:
 		return s.authenticSeries(t)
+	case FormHex:
+		return s.authenticHex(t)
 	}
 	return false
 }

@@ -12,12 +12,13 @@ import (
 	"testing"
 )
 
-var allForms = []Form{FormNative, FormGUID, FormSeries}
+var allForms = []Form{FormNative, FormGUID, FormSeries, FormHex}
 
 var shapes = map[Form]*regexp.Regexp{
 	FormNative: regexp.MustCompile(`^sp_[A-Za-z0-9_-]{59}$`),
 	FormGUID:   regexp.MustCompile(`^[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}$`),
 	FormSeries: regexp.MustCompile(`^[A-Za-z0-9+/]{76}$`),
+	FormHex:    regexp.MustCompile(`^[0-9a-f]{88}$`), // within PHP's [A-Za-z0-9,-]{22,256}
 }
 
 // accepted is what a caller does with a token but for the store: under any key.
@@ -130,6 +131,7 @@ func TestMisshapenTokens(t *testing.T) {
 	native, _ := k.Mint(FormNative, 1)
 	guid, _ := k.Mint(FormGUID, 1)
 	series, _ := k.Mint(FormSeries, 1)
+	hexed, _ := k.Mint(FormHex, 1)
 	inner, err := base64.StdEncoding.DecodeString(series)
 	if err != nil {
 		t.Fatal(err)
@@ -153,6 +155,9 @@ func TestMisshapenTokens(t *testing.T) {
 			reinner(string(inner[:1]), "+"), reinner(string(inner[:1]), "/"), reinner(string(inner[:1]), "\n"), reinner(string(inner[:1]), "="), reinner(string(inner[:2]), "\n\n"), reinner(string(inner[29:31]), "\r\n"),
 			base64.StdEncoding.EncodeToString(append(append([]byte{}, inner[29:]...), inner[:28]...)),
 		},
+		FormHex: {
+			"", hexed[:86], hexed[:87], hexed + "0", hexed + "00", hexed[:87] + "g", hexed[:87] + "\n", hexed[:86] + ",-", "A" + hexed[1:], hexed[:87] + "F", strings.Repeat("0", 88), strings.Repeat("\xff", 88),
+		},
 	} {
 		for _, w := range wires {
 			if tok, ok := k.Parse(f, 0, w); ok {
@@ -162,7 +167,7 @@ func TestMisshapenTokens(t *testing.T) {
 	}
 	// One form is not taken for another.
 	for _, f := range allForms {
-		for _, w := range []string{native, guid, series} {
+		for _, w := range []string{native, guid, series, hexed} {
 			if _, ok := k.Parse(f, 0, w); ok != shapes[f].MatchString(w) {
 				t.Errorf("%v: parsing %q gives %v", f, w, ok)
 			}
@@ -279,7 +284,7 @@ func TestMintedTokensAreUnique(t *testing.T) {
 		wires, digests := make(map[string]bool, n), make(map[Digest]bool, n)
 		for range n {
 			wire, d := k.Mint(f, 1) // the same session: the verifier alone differs
-			if len(wire) != map[Form]int{FormNative: 62, FormGUID: 36, FormSeries: 76}[f] {
+			if len(wire) != map[Form]int{FormNative: 62, FormGUID: 36, FormSeries: 76, FormHex: 88}[f] {
 				t.Fatalf("%v: %q has %d characters", f, wire, len(wire))
 			}
 			wires[wire], digests[d] = true, true
@@ -299,6 +304,7 @@ var goldenTokens = []struct {
 }{
 	{FormNative, "sp_SZYC0gECAwQFBgcIdmVyaWZpZXItb2YtMTYtYgsZ-aOtG_OLw1YFEj32mfU", "23891cb551bf2cc9e4dd7292183a1f17edbaad8044d27237a6124189dc5339b5"},
 	{FormGUID, "3FD284D7-62BA-2584-35F8-A29914407771", "2a82aed38fbe78a2af0bcd6cfcc78cfdc8ef7a6d90ccaf277c145483ba450e94"},
+	{FormHex, "499602d2010203040506070876657269666965722d6f662d31362d62b12c815e7054e07c9d4eb526bc234a8d", "fe2a42ba76e7e3d38d8287485c498e972e6722ce25b8481141ebba43afc59b7e"},
 	{FormSeries, "elIwWjBrNkozVjFWNG1PbGYyTTZNUSUzRCUzRDpkRzlyWlc0dGIyWXRNVFl0TURBd01BJTNEJTNE", "56b01cd8745e586a61662065e2de97c881496bbf62ff6305380935dc228961ba"},
 }
 
