@@ -53,5 +53,6 @@ type Bearer struct {
 	Form   secret.Form
 	Value  string
 	Number int64  // account number the call names beside the token; 0: none. Must be the session's
+	Code   string // account code the call names beside the token; "": none. Must be the session's account or one below it
 	App    string // application key the call carries; "": none
 }

@@ -116,6 +116,11 @@ func (s *Service) permit(ctx context.Context, e *cached, b *Bearer, now int64) *
 	if b.Number != 0 && b.Number != e.who.Account.Number {
 		return refuseWrongAccount
 	}
+	if b.Code != "" {
+		if refusal := s.withinReach(ctx, e.who, b.Code, now); refusal != nil {
+			return refusal
+		}
+	}
 	if b.Mount.LockBlocksTokens {
 		if left, locked := s.guard.lockedNow(e.who.lockKey(b.Mount), time.Unix(0, now)); locked {
 			return &Refusal{Reason: Locked, RetryAfter: left}

@@ -28,6 +28,7 @@ type directory struct {
 	states     map[PrincipalID]*principalState
 	records    map[recordKey]*record
 	apps       map[string]App
+	places     map[placeKey][]AccountID // see reach.go
 }
 
 // Bounds of the directory; beyond them it starts afresh.
@@ -76,7 +77,7 @@ func (c *candidate) enabled() bool {
 
 func newDirectory(store Store) *directory {
 	return &directory{store: store, identities: map[PrincipalID]*Identity{}, states: map[PrincipalID]*principalState{},
-		records: map[recordKey]*record{}, apps: map[string]App{}}
+		records: map[recordKey]*record{}, apps: map[string]App{}, places: map[placeKey][]AccountID{}}
 }
 
 // find returns the record of a name. cached says that it may be as old as the
@@ -234,6 +235,7 @@ func (d *directory) forget(n Notice) {
 			}
 		}
 		clear(d.records)
+		clear(d.places)
 	case ChangedOther:
 		clear(d.records)
 		clear(d.apps)
@@ -251,6 +253,7 @@ func (d *directory) forgetAll() {
 	clear(d.identities)
 	clear(d.records)
 	clear(d.apps)
+	clear(d.places)
 }
 
 // renew makes the sessions of an identity ask the store again. What is known of
