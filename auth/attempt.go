@@ -49,9 +49,15 @@ type Grant struct {
 
 // Bearer is a credential that a later call carries.
 type Bearer struct {
-	Mount  *Mount
-	Form   secret.Form
-	Value  string
+	Mount *Mount
+	Form  secret.Form
+	Value string
+
+	// Carried is what the call carries, where Value was taken out of it; "":
+	// Value itself. What two dialects find in one call is one credential if this
+	// is the same.
+	Carried string
+
 	Number int64  // account number the call names beside the token; 0: none. Must be the session's
 	Code   string // account code the call names beside the token; "": none. Must be the session's account or one below it
 	App    string // application key the call carries; "": none

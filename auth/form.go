@@ -11,4 +11,5 @@ const (
 	FormNative = secret.FormNative
 	FormGUID   = secret.FormGUID
 	FormSeries = secret.FormSeries
+	FormHex    = secret.FormHex
 )
