@@ -46,6 +46,10 @@ func FoldCase(r *route) { r.fold = true }
 // OptionalSlash accepts the path with and without a slash at its end.
 func OptionalSlash(r *route) { r.optionalSlash = true }
 
+// Subtree also answers what lies below the path, where no endpoint stands of its
+// own. It is for paths that lead nowhere and must not be taken for later calls.
+func Subtree(r *route) { r.subtree = true }
+
 // MaxBody bounds the body of a request to the endpoint, in bytes, where
 // [DefaultMaxBody] does not fit.
 func MaxBody(bytes int64) Option {

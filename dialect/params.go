@@ -153,12 +153,8 @@ func bodyType(r *http.Request) (media string, latin1 bool, err error) {
 
 func readBody(r *http.Request) (string, error) {
 	body, err := io.ReadAll(r.Body)
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return "", ErrTooLarge
-	case err != nil:
-		return "", ErrBodyBroke
+	if err != nil {
+		return "", bodyError(err)
 	}
 	return string(body), nil
 }

@@ -21,6 +21,7 @@ type route struct {
 	handle        Handler
 	fold          bool
 	optionalSlash bool
+	subtree       bool
 	maxBody       int64
 }
 

@@ -111,6 +111,53 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+// A subtree takes what no endpoint takes: paths that lead nowhere.
+func TestSubtree(t *testing.T) {
+	r := newRouter(nil)
+	var reached string
+	to := func(name string) dialect.Handler {
+		return func(http.ResponseWriter, *http.Request, auth.Origin) { reached = name }
+	}
+	m, d := newElecta(t, "electa")
+	mustMount(t, r, nil, "/A", m, withRoutes{d, func(m dialect.Mux) {
+		m.Handle("/Login.svc", to("folded tree"), dialect.FoldCase, dialect.Subtree)
+		m.Handle("/Login.svc/deep", to("deeper tree"), dialect.Subtree)
+		m.Handle("/Login.svc/Key", to("endpoint"), dialect.FoldCase)
+		m.Handle("/exact", to("exact tree"), dialect.Subtree)
+	}})
+	for target, want := range map[string]string{
+		"/A/Login.svc":            "folded tree",
+		"/a/LOGIN.SVC":            "folded tree",
+		"/a/login.svc/":           "folded tree",
+		"/a/login.svc/x/y":        "folded tree",
+		"/a/login.svc/../x":       "folded tree",
+		"/a/login.svc/KEY":        "endpoint",
+		"/a/login.svc/key/":       "folded tree",
+		"/A/Login.svc/deep":       "deeper tree",
+		"/A/Login.svc/deep/x":     "deeper tree",
+		"/A/Login.svc/deeper":     "folded tree",
+		"/A/Login.svc/Deep/x":     "folded tree",
+		"/a/login.svcx":           "",
+		"/a/login.sv":             "",
+		"/A/exact/x":              "exact tree",
+		"/a/exact/x":              "",
+		"/A/exactly":              "",
+		"/a/login.\u017fvc":       "",
+		"/Login.svc":              "",
+		"/A":                      "",
+		"/A/Login.svc%2fAnything": "folded tree",
+	} {
+		req := httptest.NewRequest(http.MethodGet, target, nil)
+		reached = ""
+		if h, ok := r.Handler(req); ok {
+			h.ServeHTTP(httptest.NewRecorder(), req)
+		}
+		if reached != want {
+			t.Errorf("%s reaches %q, want %q", target, reached, want)
+		}
+	}
+}
+
 func TestHosts(t *testing.T) {
 	r := newRouter(nil)
 	m, d := newElecta(t, "electa")

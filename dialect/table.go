@@ -10,7 +10,14 @@ import (
 type table struct {
 	exact  map[string]*route // by path
 	folded map[string]*route // by lower-case path
+	trees  []tree            // longest path first
 	covers []cover           // longest prefix first
+}
+
+// tree is an endpoint that also answers what lies below it.
+type tree struct {
+	low   string // its path in lower case
+	route *route
 }
 
 // cover is a prefix and all mounts whose prefix it is or lies below.
@@ -64,8 +71,12 @@ func newTable(host string, mounts []*mounting) (*table, error) {
 					t.exact[path] = rt
 				}
 			}
+			if rt.subtree {
+				t.trees = append(t.trees, tree{lower(strings.TrimSuffix(rt.path, "/")), rt})
+			}
 		}
 	}
+	slices.SortStableFunc(t.trees, func(a, b tree) int { return len(b.low) - len(a.low) })
 	t.covers = newCovers(mounts)
 	return t, nil
 }
@@ -106,7 +117,15 @@ func (t *table) route(path string) *route {
 	if rt, ok := t.exact[path]; ok {
 		return rt
 	}
-	return t.folded[lower(path)]
+	if rt, ok := t.folded[lower(path)]; ok {
+		return rt
+	}
+	for _, at := range t.trees {
+		if below(path, at.low) && (at.route.fold || strings.HasPrefix(path, at.route.path)) {
+			return at.route
+		}
+	}
+	return nil
 }
 
 func (t *table) covering(path string) []Mounted {

@@ -2,7 +2,6 @@ package electa
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/sallyport/sallyport/dialect"
@@ -18,17 +17,13 @@ func (e *electa) Strip(r *http.Request) {
 	if !isForm(r) {
 		return
 	}
-	form, err := peekForm(r)
+	form, err := dialect.PeekBody(r, maxForm)
 	if err != nil {
 		return
 	}
-	rest := withoutSecrets(form)
-	if rest == form {
-		return
+	if rest := withoutSecrets(string(form)); len(rest) < len(form) {
+		dialect.ReplaceBody(r, []byte(rest))
 	}
-	r.Body = again{strings.NewReader(rest), r.Body}
-	r.ContentLength = int64(len(rest))
-	r.Header.Set("Content-Length", strconv.Itoa(len(rest)))
 }
 
 // withoutSecrets is raw without the parameters Token and AppKey. All others stay

@@ -1,9 +1,7 @@
 package electa
 
 import (
-	"bytes"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 
@@ -21,8 +19,6 @@ var (
 	errRepeated = auth.Refuse(auth.Malformed, dialect.ErrRepeated)
 	errEncoding = auth.Refuse(auth.Malformed, dialect.ErrEncoding)
 	errNumber   = auth.Refuse(auth.Malformed, errors.New("CID is not an account number"))
-	errForm     = auth.Refuse(auth.Malformed, dialect.ErrTooLarge)
-	errBody     = auth.Refuse(auth.Malformed, dialect.ErrBodyBroke)
 )
 
 // Token finds CID and Token as classic ASP looks parameters up: each in the query
@@ -34,11 +30,11 @@ func (e *electa) Token(r *http.Request) (auth.Bearer, error) {
 		return auth.Bearer{}, err
 	}
 	if !(at.hasCID && at.hasToken) && isForm(r) {
-		form, err := peekForm(r)
+		form, err := dialect.PeekBody(r, maxForm)
 		if err != nil {
 			return auth.Bearer{}, err
 		}
-		inForm, err := scan(form)
+		inForm, err := scan(string(form))
 		if err != nil {
 			return auth.Bearer{}, err
 		}
@@ -109,24 +105,4 @@ func isForm(r *http.Request) bool {
 	}
 	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	return strings.EqualFold(strings.TrimSpace(media), dialect.FormType)
-}
-
-// peekForm reads the form and puts it back for whoever comes next.
-func peekForm(r *http.Request) (string, error) {
-	body := r.Body
-	read, err := io.ReadAll(io.LimitReader(body, maxForm+1))
-	r.Body = again{io.MultiReader(bytes.NewReader(read), body), body}
-	switch {
-	case err != nil:
-		return "", errBody
-	case len(read) > maxForm:
-		return "", errForm
-	}
-	return string(read), nil
-}
-
-// again is a body that was read and can be read again.
-type again struct {
-	io.Reader
-	io.Closer
 }

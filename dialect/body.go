@@ -1,0 +1,75 @@
+package dialect
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+
+	"github.com/sallyport/sallyport/auth"
+)
+
+// PeekBody reads the body of a call, up to limit bytes, and puts it back for
+// whoever comes next. A longer one is put back as well, and is a refusal with
+// reason Malformed and cause [ErrTooLarge]; one that breaks off has [ErrBodyBroke].
+func PeekBody(r *http.Request, limit int64) ([]byte, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil, nil
+	}
+	if r.ContentLength > limit {
+		return nil, auth.Refuse(auth.Malformed, ErrTooLarge)
+	}
+	body := r.Body
+	read, err := io.ReadAll(io.LimitReader(body, limit+1))
+	r.Body = again{io.MultiReader(bytes.NewReader(read), body), body}
+	switch {
+	case err != nil:
+		return nil, auth.Refuse(auth.Malformed, bodyError(err))
+	case int64(len(read)) > limit:
+		return nil, auth.Refuse(auth.Malformed, ErrTooLarge)
+	}
+	return read, nil
+}
+
+// ReplaceBody gives a call another body, of the same media type.
+func ReplaceBody(r *http.Request, body []byte) {
+	r.Body = again{bytes.NewReader(body), r.Body}
+	r.ContentLength = int64(len(body))
+	r.TransferEncoding = nil
+	r.Header.Set("Content-Length", strconv.Itoa(len(body)))
+}
+
+// again is a body that was read and can be read again.
+type again struct {
+	io.Reader
+	io.Closer
+}
+
+// MediaType is the media type of a request's body and its charset, both in lower
+// case; "" where none is given. A header that comes twice, or that cannot be
+// read, is a refusal with reason Malformed.
+func MediaType(r *http.Request) (media, charset string, err error) {
+	lines := r.Header["Content-Type"]
+	if len(lines) == 0 {
+		return "", "", nil
+	}
+	if len(lines) > 1 {
+		return "", "", auth.Refuse(auth.Malformed, ErrRepeated)
+	}
+	media, params, err := mime.ParseMediaType(lines[0])
+	if err != nil {
+		return "", "", auth.Refuse(auth.Malformed, ErrMedia)
+	}
+	return media, lower(params["charset"]), nil
+}
+
+// bodyError says why a body could not be read.
+func bodyError(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return ErrTooLarge
+	}
+	return ErrBodyBroke
+}
