@@ -110,6 +110,11 @@ func (m *maker) account(a auth.Account) auth.AccountID {
 
 func (m *maker) key(k auth.Key, secret string) {
 	k.Name = "main"
+	m.named(k, secret)
+}
+
+// named is for keys with a name of their own: an account may have several.
+func (m *maker) named(k auth.Key, secret string) {
 	k.Digest, k.Pepper = m.s.Keys().KeyDigest(secret), m.s.Keys().Pepper()
 	m.keep(m.tx.PutKey(&k))
 }

@@ -11,6 +11,7 @@
 //
 //	-- options --         the mount's options, as YAML; at the top
 //	-- throttle 3 --      more logins an hour are refused; at the top
+//	-- lock 3 --          so many failures lock a name; at the top
 //	-- request --         a raw request, sent over a connection of its own
 //	-- plain request --   the same over plain HTTP
 //	-- reply OUTCOME --   the raw reply, and the outcome that the log tells
@@ -24,6 +25,6 @@
 //
 // In a request, {{NAME}} is what a reply captured, {{lower NAME}} the same in
 // lower case, {{LENGTH}} the length of the body and {{repeat 100 x}} a hundred
-// times x. In a reply, {{GUID:NAME}} and {{SERIES:NAME}} match a token of that
-// form and capture it.
+// times x. In a reply, {{GUID:NAME}}, {{SERIES:NAME}} and {{NATIVE:NAME}} match a
+// token of that form and capture it.
 package dialecttest

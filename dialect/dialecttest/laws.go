@@ -25,6 +25,10 @@ type Client struct {
 	Token func(Reply) string                      // "" when refused
 	Call  func(token string, c Credential) string // any later call
 
+	// Nameless says that a login claims no name, only a secret: failures count
+	// by address. Names in Credentials are for messages then.
+	Nameless bool
+
 	// Bad are logins with the right credential that cannot be read: repeated,
 	// oversize, badly encoded. The key says what is wrong.
 	Bad map[string]string
@@ -44,11 +48,16 @@ type bench struct {
 	setup Setup
 }
 
-// Laws checks what holds for every dialect. The mount must lock by name, and its
+// Laws checks what holds for every dialect. The mount must lock by name (or, see
+// Client.Nameless, by address), and its
 // policy must end sessions by a fixed span: Setup.Adjust can see to it.
 func Laws(t *testing.T, setup Setup, c Client) {
 	t.Helper()
-	for _, group := range [][]law{loginLaws, lockLaws, lifeLaws, inputLaws, troubleLaws} {
+	locks := lockLaws
+	if c.Nameless {
+		locks = namelessLaws
+	}
+	for _, group := range [][]law{loginLaws, locks, lifeLaws, inputLaws, troubleLaws} {
 		for _, l := range group {
 			t.Run(strings.ReplaceAll(l.name, " ", "-"), func(t *testing.T) {
 				t.Parallel()

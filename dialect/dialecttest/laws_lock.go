@@ -19,15 +19,7 @@ var lockLaws = []law{
 		b.expect(auth.Locked)
 		b.mustLogin(b.Other)
 	}},
-	{"a lock ends by itself and is not lengthened", func(b *bench) {
-		limits := b.Mount().Names
-		b.fail(b.Good, limits.Failures)
-		b.Advance(limits.Lock - tick)
-		b.fail(b.Good, limits.Failures)
-		b.expect(auth.Locked)
-		b.Advance(tick)
-		b.mustLogin(b.Good)
-	}},
+	{"a lock ends by itself and is not lengthened", lockEnds},
 	{"a success resets the count", func(b *bench) {
 		n := b.Mount().Names.Failures
 		for range 2 {
@@ -62,32 +54,46 @@ var lockLaws = []law{
 		b.login(b.Other)
 		b.expect(auth.Locked)
 	}},
-	{"a lock leaves tokens alone", func(b *bench) {
-		if b.Mount().LockBlocksTokens {
-			b.Skip("configured otherwise")
+	{"a lock leaves tokens alone", lockLeavesTokens},
+	{"guesses at once are no more than the lock allows", guessesAtOnce},
+}
+
+func lockEnds(b *bench) {
+	limits := b.Mount().Names
+	b.fail(b.Good, limits.Failures)
+	b.Advance(limits.Lock - tick)
+	b.fail(b.Good, limits.Failures)
+	b.expect(auth.Locked)
+	b.Advance(tick)
+	b.mustLogin(b.Good)
+}
+
+func lockLeavesTokens(b *bench) {
+	if b.Mount().LockBlocksTokens {
+		b.Skip("configured otherwise")
+	}
+	token := b.mustLogin(b.Good)
+	b.fail(b.Good, b.Mount().Names.Failures)
+	if !b.opens(token, b.Good) {
+		b.Fatalf("the token is refused: %s", b.outcome())
+	}
+}
+
+func guessesAtOnce(b *bench) {
+	const guesses = 60
+	var all sync.WaitGroup
+	for range guesses {
+		all.Go(func() { _, _ = exchange(b.secure.Addr(), b.Login(b.wrong(b.Good))) })
+	}
+	all.Wait()
+	_, lines := b.Log()
+	judged := 0
+	for _, l := range lines {
+		if l.Outcome == string(auth.BadCredentials) {
+			judged++
 		}
-		token := b.mustLogin(b.Good)
-		b.fail(b.Good, b.Mount().Names.Failures)
-		if !b.opens(token, b.Good) {
-			b.Fatalf("the token is refused: %s", b.outcome())
-		}
-	}},
-	{"guesses at once are no more than the lock allows", func(b *bench) {
-		const guesses = 60
-		var all sync.WaitGroup
-		for range guesses {
-			all.Go(func() { _, _ = exchange(b.secure.Addr(), b.Login(b.wrong(b.Good))) })
-		}
-		all.Wait()
-		_, lines := b.Log()
-		judged := 0
-		for _, l := range lines {
-			if l.Outcome == string(auth.BadCredentials) {
-				judged++
-			}
-		}
-		if n := b.Mount().Names.Failures; len(lines) != guesses || judged != n {
-			b.Fatalf("of %d guesses %d were answered and %d judged, and %d lock", guesses, len(lines), judged, n)
-		}
-	}},
+	}
+	if n := b.Mount().Names.Failures; len(lines) != guesses || judged != n {
+		b.Fatalf("of %d guesses %d were answered and %d judged, and %d lock", guesses, len(lines), judged, n)
+	}
 }

@@ -14,6 +14,7 @@ var hole = regexp.MustCompile(`\{\{([^{}]*)\}\}`)
 var shapes = map[string]string{
 	"GUID":   `[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}`,
 	"SERIES": `[A-Za-z0-9+/]{76}`,
+	"NATIVE": `sp_[A-Za-z0-9_-]{59}`,
 }
 
 // message fills the holes of a request.

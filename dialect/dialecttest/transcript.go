@@ -67,12 +67,25 @@ func configure(setup *Setup, section txtar.File) bool {
 		setup.Options = string(section.Data)
 		return true
 	}
-	var logins int
-	if n, _ := fmt.Sscanf(section.Name, "throttle %d", &logins); n != 1 {
-		return false
+	var n int
+	before := setup.Adjust
+	adjust := func(also func(*auth.Mount)) {
+		setup.Adjust = func(m *auth.Mount) {
+			if before != nil {
+				before(m)
+			}
+			also(m)
+		}
 	}
-	setup.Adjust = func(m *auth.Mount) { m.FairUse = auth.FairUse{Logins: logins, Throttle: true} }
-	return true
+	if read, _ := fmt.Sscanf(section.Name, "throttle %d", &n); read == 1 {
+		adjust(func(m *auth.Mount) { m.FairUse = auth.FairUse{Logins: n, Throttle: true} })
+		return true
+	}
+	if read, _ := fmt.Sscanf(section.Name, "lock %d", &n); read == 1 {
+		adjust(func(m *auth.Mount) { m.Names.Failures = n })
+		return true
+	}
+	return false
 }
 
 func (p *player) step(name, data string) error {
