@@ -61,4 +61,13 @@ type Bearer struct {
 	Number int64  // account number the call names beside the token; 0: none. Must be the session's
 	Code   string // account code the call names beside the token; "": none. Must be the session's account or one below it
 	App    string // application key the call carries; "": none
+
+	// As names the user that the call is made for, of the caller's tenant. It is
+	// set by a dialect whose clients may act for others and for nobody else. "":
+	// the caller itself.
+	As string
+
+	// Attrs are those that the session must have been opened with, where a
+	// dialect has several kinds of sessions; "": any.
+	Attrs string
 }

@@ -22,6 +22,12 @@ func (s *Service) Check(ctx context.Context, b *Bearer) (Session, error) {
 	if refusal := s.permit(ctx, e, b, now); refusal != nil {
 		return Session{}, refusal
 	}
+	var user *Identity
+	if b.As != "" {
+		if user, refusal = s.userFor(ctx, e.who, b.As, s.feed.fresh(now)); refusal != nil {
+			return Session{}, refusal
+		}
+	}
 	alive, note := e.use(now)
 	if !alive {
 		return Session{}, refuseUnknown
@@ -37,7 +43,11 @@ func (s *Service) Check(ctx context.Context, b *Bearer) (Session, error) {
 			return Session{}, refusal
 		}
 	}
-	return e.session(), nil
+	session := e.session()
+	if user != nil {
+		session.Identity, session.Actor = user, session.Identity
+	}
+	return session, nil
 }
 
 // refuseUnknown is shared: a flood of made-up tokens allocates nothing.
@@ -115,6 +125,9 @@ func (s *Service) load(ctx context.Context, id SessionID) (*cached, error) {
 func (s *Service) permit(ctx context.Context, e *cached, b *Bearer, now int64) *Refusal {
 	if b.Number != 0 && b.Number != e.who.Account.Number {
 		return refuseWrongAccount
+	}
+	if b.Attrs != "" && b.Attrs != e.attrs {
+		return refuseUnknown
 	}
 	if b.Code != "" {
 		if refusal := s.withinReach(ctx, e.who, b.Code, now); refusal != nil {

@@ -63,8 +63,9 @@ type candidate struct {
 	principal PrincipalID
 	key       *Key
 	user      *User
-	policy    *Policy // nil: the mount's
-	disabled  bool    // an account on its path is
+	policy    *Policy   // nil: the mount's
+	disabled  bool      // an account on its path is
+	who       *Identity // nil: it may not log in. For reading: its liveness is that of the directory's own copy
 }
 
 // enabled says whether the key or user itself may log in.

@@ -260,8 +260,11 @@ func (k *kit) events(kinds ...audit.Kind) (events []audit.Event) {
 type faulty struct {
 	auth.Store
 	broken atomic.Bool
-	reads  atomic.Int64 // of sessions and records
-	writes atomic.Int64
+	noFeed atomic.Bool // breaks the feed alone
+
+	noCount atomic.Bool  // breaks counting live sessions alone
+	reads   atomic.Int64 // of sessions and records
+	writes  atomic.Int64
 
 	// afterRead, if set, runs once when a session was read and before the reader
 	// hears of it: what happens then is newer than what it was told.
@@ -315,7 +318,17 @@ func (f *faulty) Feed(ctx context.Context, after uint64, limit int) ([]auth.Noti
 	if err := f.fault(); err != nil {
 		return nil, err
 	}
+	if f.noFeed.Load() {
+		return nil, errBroken
+	}
 	return f.Store.Feed(ctx, after, limit)
+}
+
+func (f *faulty) Live(ctx context.Context, p auth.PrincipalID, now time.Time, most int) (int, time.Time, error) {
+	if f.noCount.Load() {
+		return 0, time.Time{}, errBroken
+	}
+	return f.Store.Live(ctx, p, now, most)
 }
 
 func (f *faulty) FeedHead(ctx context.Context) (uint64, error) {

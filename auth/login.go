@@ -15,7 +15,7 @@ import (
 //	reserve   a place among the guesses that the lock still allows
 //	judge     the secret, at the same price for names that do not exist
 //	settle    the guess with the guard
-//	permit    fair use
+//	permit    fair use, the cap of live sessions
 //	issue     the session, its token, its audit event, durably
 //
 // When it returns, what it says is durable: a grant survives kill -9, and so
@@ -50,6 +50,11 @@ func (s *Service) Login(ctx context.Context, a *Attempt) (Grant, error) {
 		refusal = &Refusal{Reason: Throttled, RetryAfter: use.until}
 		return Grant{}, s.refuse(ctx, a, &settled, now, refusal)
 	}
+	free, refusal := s.room(ctx, a.Mount, &v, now)
+	if refusal != nil {
+		return Grant{}, s.refuse(ctx, a, &settled, now, refusal)
+	}
+	defer free()
 	return s.issue(ctx, a, &v, &settled, use, now)
 }
 

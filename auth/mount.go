@@ -17,6 +17,11 @@ type Mount struct {
 	Addresses Limits  // lockout by client address, across all names
 	FairUse   FairUse // what logging in before every call leads to
 
+	// MaxSessions is how many live sessions a key or user may have; a login over
+	// it is refused. 0: any number. Logins that replace each other (expire on new)
+	// are not counted.
+	MaxSessions int
+
 	AppAtLogin bool // an attempt must carry an application key
 	AppOnCalls bool // a later call must carry an application key
 	BindApp    bool // and it must be the one of the login
@@ -55,6 +60,9 @@ func (m *Mount) Validate() error {
 		if l.Failures < 0 || (l.Failures > 0 && (l.Window <= 0 || l.Lock <= 0)) {
 			return fmt.Errorf("%w: mount %q: %s needs failures, window and lock above zero (failures: 0 turns it off)", ErrInvalid, m.Name, l.what)
 		}
+	}
+	if m.MaxSessions < 0 {
+		return fmt.Errorf("%w: mount %q: the number of live sessions cannot be negative (0: any number)", ErrInvalid, m.Name)
 	}
 	if m.FairUse.Logins < 0 {
 		return fmt.Errorf("%w: mount %q: fair use cannot be negative", ErrInvalid, m.Name)

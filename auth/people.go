@@ -77,10 +77,11 @@ func readCandidates(v Reader, tenant, account AccountID, keys []Key, user *User)
 			}
 			c.policy = &p
 		}
-		r.candidates = append(r.candidates, c)
 		if !c.disabled && c.enabled() {
-			people = append(people, newIdentity(chain, c.key, c.user))
+			c.who = newIdentity(chain, c.key, c.user)
+			people = append(people, c.who)
 		}
+		r.candidates = append(r.candidates, c)
 		return nil
 	}
 	if user != nil {

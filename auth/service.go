@@ -51,6 +51,7 @@ type Service struct {
 	feed  feed
 	notes notes
 	tally tally
+	turns turns
 
 	sweeps int // steps of the janitor so far
 

@@ -20,6 +20,7 @@ const MaxSessionID SessionID = 1<<63 - 1
 type Session struct {
 	ID       SessionID
 	Identity *Identity // shared and immutable
+	Actor    *Identity // who acts, where Identity is a user it acts for; nil: Identity itself
 	Dialect  string
 	App      string // application key it was opened with; "": none
 	Attrs    string // what only the dialect knows

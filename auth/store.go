@@ -56,6 +56,10 @@ type Store interface {
 	// begun at nearly the same time it may be any.
 	Latest(ctx context.Context, p PrincipalID, now time.Time) (SessionRow, error)
 
+	// Live counts the live sessions of a principal, but no more than most, and
+	// says when the first of those counted ends by time; zero: none of them does.
+	Live(ctx context.Context, p PrincipalID, now time.Time, most int) (n int, first time.Time, err error)
+
 	// Sweep removes a bounded part of what is over at now: sessions and
 	// hand-offs that expired, guard rows and notices that are older than their
 	// limits, audit batches past their retention. It says whether there is more.

@@ -85,15 +85,23 @@ func TestMoved(t *testing.T) {
 	if logged > 30 || owned < each*commits-each*logged {
 		t.Errorf("of %d commits %d are in the log, %d of %d sessions in the index", commits, logged, owned, each*commits)
 	}
-	ended := 0
+	ended, live := 0, 0
 	for p := auth.PrincipalID(1); p <= 5; p++ {
+		n, _, err := s.Live(t.Context(), p, benchRow(1).Issued, 2*each*commits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if half, _, err := s.Live(t.Context(), p, benchRow(1).Issued, n/2); err != nil || half != n/2 {
+			t.Errorf("of %d sessions it counts %d of at most %d, %v", n, half, n/2, err)
+		}
+		live += n
 		r, err := s.Apply(t.Context(), &auth.WriteSet{End: []auth.End{{Principal: p}}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ended += r.Ended
 	}
-	if ended != each*commits {
-		t.Errorf("ended %d of %d", ended, each*commits)
+	if ended != each*commits || live != ended {
+		t.Errorf("counted %d and ended %d of %d", live, ended, each*commits)
 	}
 }

@@ -210,3 +210,40 @@ func (s *Store) Latest(ctx context.Context, p auth.PrincipalID, now time.Time) (
 	})
 	return out, missing("session of that key or user", out.ID != 0, err)
 }
+
+// Live counts the live sessions of a principal; see [auth.Store].
+func (s *Store) Live(ctx context.Context, p auth.PrincipalID, now time.Time, most int) (n int, first time.Time, err error) {
+	recent, known := s.tail.recent(p) // before the snapshot, as in Latest
+	err = s.cold.snapshot(ctx, func(c *conn) error {
+		newer, err := unknownPairs(c, known, p)
+		if err != nil {
+			return err
+		}
+		seen := make(map[auth.SessionID]bool) // what is being moved is in tail and index
+		count := func(r auth.SessionRow) {
+			if n == most || seen[r.ID] || r.Principal != p || !r.Alive(now) {
+				return
+			}
+			seen[r.ID] = true
+			n++
+			if !r.Ends.IsZero() && (first.IsZero() || r.Ends.Before(first)) {
+				first = r.Ends
+			}
+		}
+		for _, id := range append(newer, recent...) {
+			if n == most {
+				return nil
+			}
+			if _, err := c.one(func(v row) { count(scanSession(v)) }, selectSession, int64(id)); err != nil {
+				return err
+			}
+		}
+		return c.query(func(v row) error { count(scanSession(v)); return nil },
+			`SELECT `+sessionColumns+` FROM sessions WHERE id IN (SELECT o.id FROM owned o JOIN sessions s ON s.id = o.id
+			WHERE o.principal = ?1 AND (s.ends = 0 OR s.ends > ?2) ORDER BY o.id DESC LIMIT ?3)`, int64(p), micros(now), int64(most+len(seen)))
+	})
+	if err != nil {
+		return 0, time.Time{}, explain("counting live sessions", err)
+	}
+	return n, first, nil
+}

@@ -131,6 +131,7 @@ func (m *model) reopen(r *rapid.T) {
 
 func (m *model) compare(r *rapid.T) {
 	newest := map[auth.PrincipalID]auth.SessionID{}
+	live, first := map[auth.PrincipalID]int{}, map[auth.PrincipalID]time.Time{}
 	for id := auth.SessionID(1); id <= m.next; id++ {
 		got, err := m.store.Session(context.Background(), id)
 		want, ok := m.rows[id]
@@ -139,12 +140,20 @@ func (m *model) compare(r *rapid.T) {
 		}
 		if ok && want.Alive(m.now) {
 			newest[want.Principal] = id
+			live[want.Principal]++
+			if f := first[want.Principal]; f.IsZero() || want.Ends.Before(f) {
+				first[want.Principal] = want.Ends
+			}
 		}
 	}
 	for p := auth.PrincipalID(1); p <= 5; p++ {
 		got, err := m.store.Latest(context.Background(), p, m.now)
 		if got.ID != newest[p] {
 			r.Fatalf("Latest(%d) = %d, %v; want %d", p, got.ID, err, newest[p])
+		}
+		n, ends, err := m.store.Live(context.Background(), p, m.now, 1000)
+		if err != nil || n != live[p] || !ends.Equal(first[p]) {
+			r.Fatalf("Live(%d) = %d, first ends %v, %v; want %d, %v", p, n, ends, err, live[p], first[p])
 		}
 	}
 }

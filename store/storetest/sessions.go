@@ -173,6 +173,52 @@ func testLatest(t *testing.T, h Harness) {
 	want(2, 39, now)
 }
 
+func testLive(t *testing.T, h Harness) {
+	dir := t.TempDir()
+	s := open(t, h, dir)
+	now := epoch.Add(time.Second)
+	want := func(p auth.PrincipalID, at time.Time, most, n int, first time.Time) {
+		t.Helper()
+		got, ends, err := s.Live(t.Context(), p, at, most)
+		if err != nil || got != n || !ends.Equal(first) {
+			t.Errorf("Live(%d, most %d) = %d, first ends %v, %v; want %d, %v", p, most, got, ends, err, n, first)
+		}
+	}
+	want(1, now, 10, 0, time.Time{})
+	for id := auth.SessionID(1); id <= 40; id++ {
+		r := session(id, auth.PrincipalID(1+id%2))
+		r.Ends = epoch.Add(time.Duration(id) * time.Minute)
+		apply(t, s, auth.WriteSet{Begin: []auth.SessionRow{r}})
+	}
+	never := session(41, 3)
+	never.Ends = time.Time{}
+	apply(t, s, auth.WriteSet{Begin: []auth.SessionRow{never}})
+	minute := func(n int) time.Time { return epoch.Add(time.Duration(n) * time.Minute) }
+	all := func() {
+		t.Helper()
+		want(1, now, 100, 20, minute(2))
+		want(1, now, 20, 20, minute(2))
+		want(2, now, 100, 20, minute(1))
+		want(3, now, 100, 1, time.Time{})
+		want(1, minute(2), 100, 19, minute(4)) // session 2 ends at that instant, and so is over
+		want(1, minute(40), 100, 0, time.Time{})
+	}
+	all()
+	if n, _, err := s.Live(t.Context(), 1, now, 3); err != nil || n != 3 {
+		t.Errorf("Live counts %d of at most 3, %v", n, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, h, dir)
+	all()
+	apply(t, s, auth.WriteSet{End: []auth.End{{Session: 2}}})
+	want(1, now, 100, 19, minute(4))
+	apply(t, s, auth.WriteSet{End: []auth.End{{Principal: 1}}})
+	want(1, now, 100, 0, time.Time{})
+	want(2, now, 100, 20, minute(1))
+}
+
 func testOrderOfFields(t *testing.T, h Harness) {
 	s := fresh(t, h)
 	apply(t, s, auth.WriteSet{Begin: []auth.SessionRow{session(1, 1)}})

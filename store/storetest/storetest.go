@@ -34,6 +34,7 @@ func Run(t *testing.T, h Harness) {
 		{"EndNamesOne", testEndNamesOne},
 		{"Touch", testTouch},
 		{"Latest", testLatest},
+		{"Live", testLive},
 		{"OrderOfFields", testOrderOfFields},
 		{"Notes", testNotes},
 		{"Guards", testGuards},

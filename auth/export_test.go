@@ -1,0 +1,8 @@
+package auth
+
+// WaitingTurns is how many principals' turns the service keeps.
+func WaitingTurns(s *Service) int {
+	s.turns.mu.Lock()
+	defer s.turns.mu.Unlock()
+	return len(s.turns.of)
+}
