@@ -56,6 +56,14 @@ func MaxBody(bytes int64) Option {
 	return func(r *route) { r.maxBody = bytes }
 }
 
+// When leaves a request to the endpoint to the gate, as a later call, unless
+// answers says yes: for vendors with one path for everything. answers is asked
+// before the channel and the body's size are looked at; what it reads of the body
+// it puts back (see [PeekForm]).
+func When(answers func(*http.Request) bool) Option {
+	return func(r *route) { r.when = answers }
+}
+
 // DefaultMaxBody is how much of a body an endpoint of the login family reads:
 // credentials are short.
 const DefaultMaxBody = 64 << 10

@@ -23,6 +23,7 @@ type route struct {
 	optionalSlash bool
 	subtree       bool
 	maxBody       int64
+	when          func(*http.Request) bool // nil: always
 }
 
 // paths are the spellings of the path, but for case.

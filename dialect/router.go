@@ -98,7 +98,7 @@ func (r *Router) Mount(hosts []string, prefix string, m *auth.Mount, d Dialect) 
 // If not, it is a later call: see [Router.Covering].
 func (r *Router) Handler(req *http.Request) (http.Handler, bool) {
 	rt := r.table(req.Host).route(req.URL.Path)
-	if rt == nil {
+	if rt == nil || (rt.when != nil && !rt.when(req)) {
 		return nil, false
 	}
 	return rt, true

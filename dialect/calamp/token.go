@@ -18,7 +18,7 @@ var (
 // if they agree. A second cookie of the name is refused even if it agrees: it
 // would be for another path or domain, and which one counts is anyone's guess.
 func (c *calamp) Token(r *http.Request) (auth.Bearer, error) {
-	cookie, err := authToken(r.Header["Cookie"])
+	cookie, err := dialect.Cookie(r, "authToken")
 	if err != nil {
 		return auth.Bearer{}, err
 	}
@@ -43,36 +43,6 @@ func (c *calamp) Token(r *http.Request) (auth.Bearer, error) {
 
 func (c *calamp) bearer(token, app string) auth.Bearer {
 	return auth.Bearer{Mount: c.mount, Form: auth.FormSeries, Value: token, App: app}
-}
-
-// authToken is the cookie's value, "" if there is none, among any others and in
-// any of the Cookie lines: old clients send one line for each cookie. It does not
-// allocate.
-func authToken(lines []string) (string, error) {
-	found, value := false, ""
-	for _, line := range lines {
-		for line != "" {
-			var pair string
-			pair, line, _ = strings.Cut(line, ";")
-			name, v, ok := strings.Cut(pair, "=")
-			if !ok || trim(name) != "authToken" {
-				continue
-			}
-			if found {
-				return "", errTwoTokens
-			}
-			found, value = true, unquote(trim(v))
-		}
-	}
-	return value, nil
-}
-
-// unquote takes off the quotes that RFC 6265, 4.1.1, allows around a value.
-func unquote(v string) string {
-	if len(v) >= 2 && v[0] == '"' && v[len(v)-1] == '"' {
-		return v[1 : len(v)-1]
-	}
-	return v
 }
 
 // bearerToken is the token of an Authorization header of that scheme (RFC 6750, 2.1),

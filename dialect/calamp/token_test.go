@@ -110,8 +110,8 @@ func FuzzCookies(f *testing.F) {
 			t.Skip("no header line has a line break")
 		}
 		lines := []string{first, second}
-		got, err := authToken(lines)
 		r := http.Request{Header: http.Header{"Cookie": lines}}
+		got, err := dialect.Cookie(&r, "authToken")
 		others := r.CookiesNamed("authToken")
 		switch {
 		case err != nil && auth.RefusalOf(err).Reason != auth.TwoTokens:

@@ -1,0 +1,49 @@
+package dialect
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/sallyport/sallyport/auth"
+)
+
+func TestCookie(t *testing.T) {
+	for name, c := range map[string]struct {
+		lines []string
+		want  string
+		twice bool
+		rest  []string // what goes on
+	}{
+		"alone":              {lines: []string{"sid=s"}, want: "s"},
+		"among others":       {lines: []string{"a=1; sid=s; b=2"}, want: "s", rest: []string{"a=1; b=2"}},
+		"several lines":      {lines: []string{"$Version=0; a=1", "$Version=0; sid=s"}, want: "s", rest: []string{"$Version=0; a=1", "$Version=0"}},
+		"spaced":             {lines: []string{"\tsid = s ;a=1"}, want: "s", rest: []string{"a=1"}},
+		"quoted":             {lines: []string{`sid="s"`}, want: "s"},
+		"half a quote":       {lines: []string{`sid="`}, want: `"`},
+		"with an equal sign": {lines: []string{"sid=s=="}, want: "s=="},
+		"twice":              {lines: []string{"sid=s; sid=t"}, twice: true},
+		"twice the same":     {lines: []string{"sid=s", "sid=s"}, twice: true},
+		"empty and not":      {lines: []string{"sid=; sid=s; a=1"}, twice: true, rest: []string{"a=1"}},
+		"another case":       {lines: []string{"SID=s"}, rest: []string{"SID=s"}},
+		"a longer name":      {lines: []string{"sid2=s; xsid=s"}, rest: []string{"sid2=s; xsid=s"}},
+		"no value":           {lines: []string{"sid; a=1"}, rest: []string{"a=1"}},
+		"empty":              {lines: []string{"sid="}},
+		"none":               {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &http.Request{Header: http.Header{}}
+			if c.lines != nil {
+				r.Header["Cookie"] = slices.Clone(c.lines)
+			}
+			got, err := Cookie(r, "sid")
+			if got != c.want || (err != nil) != c.twice || (err != nil && auth.RefusalOf(err).Reason != auth.TwoTokens) {
+				t.Errorf("found %q, %v", got, err)
+			}
+			StripCookie(r, "sid")
+			if _, there := r.Header["Cookie"]; !slices.Equal(r.Header["Cookie"], c.rest) || there != (c.rest != nil) {
+				t.Errorf("%q goes on, want %q", r.Header["Cookie"], c.rest)
+			}
+		})
+	}
+}
