@@ -27,7 +27,7 @@ type directory struct {
 	identities map[PrincipalID]*Identity
 	states     map[PrincipalID]*principalState
 	records    map[recordKey]*record
-	apps       map[string]App
+	apps       map[string]*App
 	places     map[placeKey][]AccountID // see reach.go
 }
 
@@ -78,7 +78,7 @@ func (c *candidate) enabled() bool {
 
 func newDirectory(store Store) *directory {
 	return &directory{store: store, identities: map[PrincipalID]*Identity{}, states: map[PrincipalID]*principalState{},
-		records: map[recordKey]*record{}, apps: map[string]App{}, places: map[placeKey][]AccountID{}}
+		records: map[recordKey]*record{}, apps: map[string]*App{}, places: map[placeKey][]AccountID{}}
 }
 
 // find returns the record of a name. cached says that it may be as old as the
@@ -181,13 +181,19 @@ func (d *directory) identity(ctx context.Context, id PrincipalID) (*Identity, er
 }
 
 // app returns an app that exists and is not disabled.
-func (d *directory) app(ctx context.Context, key string) (App, error) {
+func (d *directory) app(ctx context.Context, key string) (*App, error) {
 	d.mu.RLock()
-	a, ok := d.apps[key]
+	a := d.apps[key]
 	d.mu.RUnlock()
-	if ok {
+	if a != nil {
 		return a, nil
 	}
+	return d.readApp(ctx, key)
+}
+
+// readApp stands apart from app so that finding one allocates nothing.
+func (d *directory) readApp(ctx context.Context, key string) (*App, error) {
+	var a App
 	epoch := d.epoch.Load()
 	err := d.store.View(ctx, func(v Reader) error {
 		var err error
@@ -195,17 +201,17 @@ func (d *directory) app(ctx context.Context, key string) (App, error) {
 		return err
 	})
 	if err != nil {
-		return App{}, err
+		return nil, err
 	}
 	if a.Disabled {
-		return App{}, fmt.Errorf("app %q is disabled: %w", a.Name, ErrNotFound)
+		return nil, fmt.Errorf("app %q is disabled: %w", a.Name, ErrNotFound)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.epoch.Load() == epoch {
-		d.apps[key] = a
+		d.apps[key] = &a
 	}
-	return a, nil
+	return &a, nil
 }
 
 // forget obeys a notice of the feed.
