@@ -12,6 +12,7 @@ const (
 	checkpointStep = 1024                   // pages that are worth a checkpoint; 4 MiB
 	checkpointIdle = 500 * time.Millisecond // after the last commit
 	walLimit       = 8192                   // pages; 32 MiB
+	checkpointWait = 32                     // commits between two tries of the writer
 )
 
 // logSize returns the pages in the log and those of them that are copied. It
@@ -32,9 +33,11 @@ func (c *conn) checkpoint() error {
 func (s *Store) nudge() {
 	pages, copied, err := s.writer.conn.logSize()
 	rest := pages - copied
+	s.sinceTry++
 	switch {
 	case err != nil:
-	case pages > s.walLimit && (rest < checkpointStep || pages > 4*s.walLimit):
+	case pages > s.walLimit && s.sinceTry > checkpointWait && (rest < checkpointStep || pages > 4*s.walLimit):
+		s.sinceTry = 0 // in vain while somebody reads an old snapshot, so not after each commit
 		err = s.writer.conn.checkpoint()
 	case rest >= checkpointStep || pages > s.walLimit:
 		select {

@@ -304,10 +304,10 @@ func TestLogIsBounded(t *testing.T) {
 	var wg sync.WaitGroup
 	for caller := range 4 {
 		wg.Go(func() {
-			for i := range 60 {
+			for i := range 240 {
 				var w auth.WriteSet
-				for j := range 200 {
-					row := session(auth.SessionID(1+(caller*60+i)*200+j), auth.PrincipalID(1+j))
+				for j := range 50 {
+					row := session(auth.SessionID(1+(caller*240+i)*50+j), auth.PrincipalID(1+j))
 					row.Attrs = string(make([]byte, auth.MaxAttrs))
 					w.Begin = append(w.Begin, row)
 				}

@@ -16,6 +16,7 @@ import (
 type Harness struct {
 	// Open opens what is kept under a folder, or begins it there. It is called
 	// again with the same folder after Close, and what was written is there.
+	// Several stores, each in a folder of its own, are open at once.
 	Open func(t *testing.T, dir string) auth.Store
 }
 
@@ -65,7 +66,10 @@ func Run(t *testing.T, h Harness) {
 		{"Cancelled", testCancelled},
 		{"Model", testModel},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.test(t, h) })
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // most of it is waiting for the disk
+			c.test(t, h)
+		})
 	}
 }
 
