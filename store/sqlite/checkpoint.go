@@ -34,20 +34,33 @@ func (s *Store) nudge() {
 	pages, copied, err := s.writer.conn.logSize()
 	rest := pages - copied
 	s.sinceTry++
-	switch {
-	case err != nil:
-	case pages > s.walLimit && s.sinceTry > checkpointWait && (rest < checkpointStep || pages > 4*s.walLimit):
-		s.sinceTry = 0 // in vain while somebody reads an old snapshot, so not after each commit
-		err = s.writer.conn.checkpoint()
-	case rest >= checkpointStep || pages > s.walLimit:
+	if rest >= checkpointStep || pages > s.walLimit {
 		select {
 		case s.wantCheckpoint <- struct{}{}:
 		default:
 		}
 	}
+	if err == nil && pages > s.walLimit && s.sinceTry > checkpointWait {
+		err = s.finishCheckpoint(rest, pages > 4*s.walLimit)
+	}
 	if err != nil {
 		s.log.Warn("checkpoint by the writer failed; the write-ahead log grows", "error", err)
 	}
+}
+
+// finishCheckpoint copies the rest of the log, so that the next commit begins
+// it anew. Only when the log is far too long the writer does so whatever it
+// takes: then logins wait, because the disk is slower than they come.
+func (s *Store) finishCheckpoint(rest int64, must bool) error {
+	switch {
+	case must:
+		s.copying.Lock()
+	case rest >= checkpointStep || !s.copying.TryLock():
+		return nil // better after a later commit
+	}
+	defer s.copying.Unlock()
+	s.sinceTry = 0 // in vain while somebody reads an old snapshot, so not after each commit
+	return s.writer.conn.checkpoint()
 }
 
 // checkpoints does the copying until the store is closed.
@@ -69,7 +82,10 @@ func (s *Store) checkpoints(c *conn) {
 			}
 		}
 		last = s.writer.commits.Load()
-		if err := c.checkpoint(); err != nil {
+		s.copying.Lock()
+		err := c.checkpoint()
+		s.copying.Unlock()
+		if err != nil {
 			s.log.Warn("checkpoint failed; the write-ahead log grows", "error", err)
 		}
 	}

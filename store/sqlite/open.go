@@ -40,7 +40,8 @@ type Store struct {
 	damage      atomic.Pointer[error]
 
 	wantCheckpoint chan struct{}
-	sinceTry       int // commits since the writer's last checkpoint; the writer's
+	copying        sync.Mutex // one checkpoint at a time
+	sinceTry       int        // commits since the writer's last checkpoint; the writer's
 
 	running    context.Context // ends at Close; for the background only
 	stop       context.CancelFunc

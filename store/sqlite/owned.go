@@ -55,6 +55,10 @@ type generation struct {
 	least   auth.SessionID             // the smallest id in it
 	upto    uint64                     // row of the log that it ends with
 
+	// replayed says that some of it was read from the log, by a process that did
+	// not see which of them ended.
+	replayed bool
+
 	sorted chan []entry // receives the entries once they are in order
 	moving []entry      // what is left of them
 }
@@ -157,6 +161,7 @@ func (t *tail) follow(c *conn) error {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		eachPair(r.blob(1), t.young.add)
+		t.young.replayed = true
 		t.known = uint64(r.int(0))
 		t.young.upto = t.known
 		return nil
@@ -202,10 +207,14 @@ func (t *tail) committed(x *transaction) {
 }
 
 // sort orders the entries by principal, outside of the writer: it takes some
-// milliseconds.
+// milliseconds. In the sorted copy, before says where the entry stands in entries,
+// where it is marked if it ends meanwhile.
 func (g *generation) sort() {
 	g.sorted = make(chan []entry, 1)
 	list := slices.Clone(g.entries)
+	for i := range list {
+		list[i].before = int32(i)
+	}
 	go func() {
 		list = slices.DeleteFunc(list, func(e entry) bool { return e.id == 0 })
 		slices.SortFunc(list, byPrincipal)
@@ -219,7 +228,12 @@ func byPrincipal(a, b entry) int {
 
 const moveRows = 16
 
-var moveMany = "INSERT OR IGNORE INTO owned SELECT principal, id FROM sessions WHERE id IN (?" + strings.Repeat(", ?", moveRows-1) + ")"
+// movePairs believes what it is told, moveLive looks whether each session is
+// there, which costs a search of the table for each.
+var (
+	movePairs = "INSERT OR IGNORE INTO owned VALUES (?, ?)" + strings.Repeat(", (?, ?)", moveRows-1)
+	moveLive  = "INSERT OR IGNORE INTO owned SELECT principal, id FROM sessions WHERE id IN (?" + strings.Repeat(", ?", moveRows-1) + ")"
+)
 
 // settle moves a part of the old generation into the index: four for each one
 // begun, so that it is done before the young one is full, however fast they
@@ -237,16 +251,20 @@ func (x *transaction) settle(began int) error {
 		}
 	}
 	n := min(len(old.moving), max(4*began, 64))
-	s, err := x.statement(moveMany, moveRows)
-	if err != nil {
-		return err
+	move := x.movePairs
+	if old.replayed || len(x.gone) > 0 {
+		move = x.moveLive // some may have ended, and the memory does not know it
 	}
-	for part := range slices.Chunk(old.moving[:n], moveRows) {
-		for i := range s.args {
-			s.args[i].Value = int64(part[min(i, len(part)-1)].id)
+	part := make([]entry, 0, moveRows)
+	for i, e := range old.moving[:n] {
+		if old.entries[e.before].id != 0 {
+			part = append(part, e)
 		}
-		if _, err := s.exec(); err != nil {
-			return err
+		if len(part) == moveRows || (i == n-1 && len(part) > 0) {
+			if err := move(part); err != nil {
+				return err
+			}
+			part = part[:0]
 		}
 	}
 	x.moved = n
@@ -254,6 +272,34 @@ func (x *transaction) settle(began int) error {
 		return nil
 	}
 	// This transaction's own row stays: positions go on from it.
-	_, err = x.exec("DELETE FROM begun WHERE seq <= ?", int64(old.upto))
+	_, err := x.exec("DELETE FROM begun WHERE seq <= ?", int64(old.upto))
+	return err
+}
+
+// movePairs writes the pairs as they are. The last one fills the places that
+// are left.
+func (x *transaction) movePairs(part []entry) error {
+	s, err := x.statement(movePairs, 2*moveRows)
+	if err != nil {
+		return err
+	}
+	for i := range moveRows {
+		e := part[min(i, len(part)-1)]
+		s.args[2*i].Value, s.args[2*i+1].Value = int64(e.principal), int64(e.id)
+	}
+	_, err = s.exec()
+	return err
+}
+
+// moveLive writes the pairs of sessions that are there.
+func (x *transaction) moveLive(part []entry) error {
+	s, err := x.statement(moveLive, moveRows)
+	if err != nil {
+		return err
+	}
+	for i := range s.args {
+		s.args[i].Value = int64(part[min(i, len(part)-1)].id)
+	}
+	_, err = s.exec()
 	return err
 }
