@@ -47,13 +47,15 @@ func prepareFile(path string) error {
 	return nil
 }
 
-// identify marks an empty file as ours and refuses another program's.
+// identify marks an empty file as ours and refuses another program's. It counts
+// the tables first: another process that begins the same file marks it before
+// it makes any.
 func identify(c *conn) error {
 	var id, tables int64
-	if _, err := c.one(func(r row) { id = r.int(0) }, "PRAGMA application_id"); err != nil {
+	if _, err := c.one(func(r row) { tables = r.int(0) }, "SELECT count(*) FROM sqlite_master"); err != nil {
 		return err
 	}
-	if _, err := c.one(func(r row) { tables = r.int(0) }, "SELECT count(*) FROM sqlite_master"); err != nil {
+	if _, err := c.one(func(r row) { id = r.int(0) }, "PRAGMA application_id"); err != nil {
 		return err
 	}
 	switch {

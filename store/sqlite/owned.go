@@ -55,9 +55,10 @@ type generation struct {
 	least   auth.SessionID             // the smallest id in it
 	upto    uint64                     // row of the log that it ends with
 
-	// replayed says that some of it was read from the log, by a process that did
-	// not see which of them ended.
-	replayed bool
+	// doubtful says that it may hold sessions that are not there: some of it was
+	// read from the log, which does not tell which ended, or a transaction was
+	// undone.
+	doubtful bool
 
 	sorted chan []entry // receives the entries once they are in order
 	moving []entry      // what is left of them
@@ -139,10 +140,17 @@ func (t *tail) forget(gone []entry) {
 }
 
 // add remembers a session that is being written. If the transaction is undone
-// it is a hint that leads nowhere.
+// it is a hint that leads nowhere, see doubt.
 func (t *tail) add(p auth.PrincipalID, id auth.SessionID) {
 	t.mu.Lock()
 	t.young.add(p, id)
+	t.mu.Unlock()
+}
+
+// doubt notes that a transaction was undone that had begun sessions.
+func (t *tail) doubt() {
+	t.mu.Lock()
+	t.young.doubtful = true
 	t.mu.Unlock()
 }
 
@@ -161,7 +169,7 @@ func (t *tail) follow(c *conn) error {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		eachPair(r.blob(1), t.young.add)
-		t.young.replayed = true
+		t.young.doubtful = true
 		t.known = uint64(r.int(0))
 		t.young.upto = t.known
 		return nil
@@ -184,7 +192,7 @@ func unknownPairs(c *conn, after uint64, p auth.PrincipalID) (ids []auth.Session
 
 // committed takes note of what a transaction made true.
 func (t *tail) committed(x *transaction) {
-	if len(x.gone) > 0 {
+	if old.doubtful || len(x.gone) > 0 {
 		slices.SortFunc(x.gone, byPrincipal)
 		t.forget(x.gone)
 	}
@@ -252,7 +260,7 @@ func (x *transaction) settle(began int) error {
 	}
 	n := min(len(old.moving), max(4*began, 64))
 	move := x.movePairs
-	if old.replayed || len(x.gone) > 0 {
+	if old.doubtful || len(x.gone) > 0 {
 		move = x.moveLive // some may have ended, and the memory does not know it
 	}
 	part := make([]entry, 0, moveRows)

@@ -105,3 +105,47 @@ func TestMoved(t *testing.T) {
 		t.Errorf("counted %d and ended %d of %d", live, ended, each*commits)
 	}
 }
+
+// Sessions that end one by one while they wait to be indexed leave nothing in
+// the index, whoever remembers that they ended: the memory, or after a start
+// only the table.
+func TestEndedAreNotMoved(t *testing.T) {
+	path := filepath.Join(t.TempDir(), file)
+	const each, commits = 16, 120
+	s := openTest(t, path, Options{tailSize: 200})
+	for i := range commits {
+		first := auth.SessionID(1 + i*each)
+		begin64(t, s, first, each)
+		for id := first; id < first+each; id += 2 { // half of them at once
+			if _, err := s.Apply(t.Context(), &auth.WriteSet{End: []auth.End{{Session: id}}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if late := first - 10*each; i >= 10 { // and one much later
+			if _, err := s.Apply(t.Context(), &auth.WriteSet{End: []auth.End{{Session: late + 1}}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if i == commits/2 {
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = openTest(t, path, Options{tailSize: 200})
+		}
+		for old := s.tail.old; old != nil && old.moving == nil && len(old.sorted) == 0; {
+			runtime.Gosched() // until it is sorted
+		}
+	}
+	var owned, dangling int64
+	err := s.cold.with(t.Context(), func(c *conn) error {
+		_, err := c.one(func(r row) { owned, dangling = r.int(0), r.int(1) },
+			"SELECT count(*), count(*) FILTER (WHERE id NOT IN (SELECT id FROM sessions)) FROM owned")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if owned < each*commits/4 || dangling != 0 {
+		t.Errorf("%d rows in the index, %d of sessions that ended", owned, dangling)
+	}
+}

@@ -37,7 +37,12 @@ func begin(c *conn, tail *tail) (*transaction, error) {
 	return &transaction{conn: c, tail: tail, begins: beginBuffer{conn: c}}, nil
 }
 
-func (t *transaction) undo() { t.rollback() }
+func (t *transaction) undo() {
+	t.rollback()
+	if len(t.pairs) > 0 {
+		t.tail.doubt()
+	}
+}
 
 // commit writes what was collected for the whole transaction and makes it
 // durable. On an error nothing of the transaction remains.
