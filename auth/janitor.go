@@ -9,6 +9,10 @@ import (
 // second.
 const sweepSteps = 32
 
+// sweepDelay is how many seconds after its start a server first looks for what
+// is over in the store: then it has logins to catch up with.
+const sweepDelay = 30
+
 // sweepGrace is how long the store keeps what is over by its own account: an
 // idle span may have been moved in memory, and the note of it be under way.
 const sweepGrace = 12 * flushInterval
@@ -25,6 +29,9 @@ func (s *Service) sweep(ctx context.Context) {
 	}
 	if err := s.lift(ctx); err != nil && ctx.Err() == nil {
 		s.log.Warn("could not read which locks were lifted", "error", err)
+	}
+	if s.sweeps < sweepDelay {
+		return
 	}
 	for range sweepSteps {
 		swept, err := s.store.Sweep(ctx, now.Add(-sweepGrace), s.keep)

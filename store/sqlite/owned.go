@@ -192,7 +192,7 @@ func unknownPairs(c *conn, after uint64, p auth.PrincipalID) (ids []auth.Session
 
 // committed takes note of what a transaction made true.
 func (t *tail) committed(x *transaction) {
-	if old.doubtful || len(x.gone) > 0 {
+	if len(x.gone) > 0 {
 		slices.SortFunc(x.gone, byPrincipal)
 		t.forget(x.gone)
 	}
