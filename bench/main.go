@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"runtime/pprof"
 	"syscall"
 	"time"
@@ -53,6 +54,7 @@ var (
 )
 
 func main() {
+	debug.SetGCPercent(400) // as the server does; the ceilings get the same
 	if len(os.Args) > 1 {
 		if f, ok := children[os.Args[1]]; ok {
 			os.Exit(exitCode(f(os.Args[2:])))

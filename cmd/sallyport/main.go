@@ -8,6 +8,7 @@ import (
 )
 
 func main() {
+	collectLess()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// From the first signal on the next one ends the program at once.
 	context.AfterFunc(ctx, stop)
