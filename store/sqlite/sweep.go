@@ -102,6 +102,7 @@ func (s *Store) removeOver(ctx context.Context, over []entry, now time.Time, out
 	}
 	out.Sessions += len(gone)
 	slices.SortFunc(gone, byPrincipal)
+	s.tail.forget(gone) // before the index: what moved there until now is removed below, and no more follows
 	for part := range slices.Chunk(gone, sweepPart) {
 		err := s.transact(ctx, func(t *transaction) error {
 			for _, e := range part {
@@ -115,7 +116,6 @@ func (s *Store) removeOver(ctx context.Context, over []entry, now time.Time, out
 			return err
 		}
 	}
-	s.tail.forget(gone)
 	return nil
 }
 
