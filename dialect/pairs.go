@@ -1,6 +1,9 @@
 package dialect
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // NextPair cuts the first parameter off a raw query or form: its name and value
 // as they were written, and what follows. It does not allocate. A parameter ends
@@ -65,6 +68,25 @@ func IsName(raw, low string) bool {
 		at++
 	}
 	return at == len(low)
+}
+
+// WithoutPairs is a raw query or form without the parameters of the given low
+// names, see [IsName]. All others stay as they were written. A semicolon separates
+// too, as some servers believe.
+func WithoutPairs(raw string, names ...string) string {
+	var kept []byte
+	for rest := raw; rest != ""; {
+		name, _, after := NextPair(rest, '&', ';')
+		pair := rest[:len(rest)-len(after)] // with its separator
+		if !slices.ContainsFunc(names, func(low string) bool { return IsName(name, low) }) {
+			kept = append(kept, pair...)
+		}
+		rest = after
+	}
+	if len(kept) == len(raw) {
+		return raw
+	}
+	return strings.TrimRight(string(kept), "&;")
 }
 
 // unescapeByte decodes the first byte of raw, which is not empty, and says how

@@ -29,6 +29,10 @@ type Client struct {
 	// by address. Names in Credentials are for messages then.
 	Nameless bool
 
+	// FaultStatus is a status of 500 and above with which the protocol has a server
+	// tell of a client's own fault, as SOAP 1.1, 6.2, does. 0: none.
+	FaultStatus int
+
 	// Bad are logins with the right credential that cannot be read: repeated,
 	// oversize, badly encoded. The key says what is wrong.
 	Bad map[string]string

@@ -19,7 +19,7 @@ var inputLaws = []law{
 			if b.Token(reply) != "" || b.outcome() == "ok" {
 				b.Errorf("%s: logs in:\n%s", what, reply.Raw)
 			}
-			if reply.Status >= http.StatusInternalServerError || b.outcome() == string(auth.Unavailable) {
+			if (reply.Status >= http.StatusInternalServerError && reply.Status != b.FaultStatus) || b.outcome() == string(auth.Unavailable) {
 				b.Errorf("%s: is taken for the server's trouble:\n%s", what, reply.Raw)
 			}
 			if n := b.Minted(); n != minted {

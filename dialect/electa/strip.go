@@ -2,7 +2,6 @@ package electa
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/sallyport/sallyport/dialect"
 )
@@ -26,20 +25,5 @@ func (e *electa) Strip(r *http.Request) {
 	}
 }
 
-// withoutSecrets is raw without the parameters Token and AppKey. All others stay
-// as they were written.
-func withoutSecrets(raw string) string {
-	var kept []byte
-	for rest := raw; rest != ""; {
-		name, _, after := dialect.NextPair(rest, '&', ';')
-		pair := rest[:len(rest)-len(after)] // with its separator
-		if !dialect.IsName(name, "token") && !dialect.IsName(name, "appkey") {
-			kept = append(kept, pair...)
-		}
-		rest = after
-	}
-	if len(kept) == len(raw) {
-		return raw
-	}
-	return strings.TrimRight(string(kept), "&;")
-}
+// withoutSecrets is raw without the parameters Token and AppKey.
+func withoutSecrets(raw string) string { return dialect.WithoutPairs(raw, "token", "appkey") }

@@ -1,0 +1,59 @@
+package sbt
+
+import (
+	"net/http"
+
+	"github.com/sallyport/sallyport/dialect"
+)
+
+// Strip takes the token out of a call that goes on to the API, and an API key
+// that a client sent along. Parameters of a query or form go; a JSON member
+// becomes null and an XML element empty, as the operation has to find its
+// parameters where they were. The organization's code stays: it is the API's
+// business. A body that cannot be looked into is left as it is.
+func (s *sbt) Strip(r *http.Request) {
+	r.URL.RawQuery = withoutSecrets(r.URL.RawQuery)
+	r.RequestURI = r.URL.RequestURI()
+	if r.Body == nil || r.Body == http.NoBody {
+		return
+	}
+	body, k, _, err := s.readBody(r)
+	if err != nil {
+		return
+	}
+	switch k {
+	case formKind:
+		if rest := withoutSecrets(string(body)); len(rest) < len(body) {
+			dialect.ReplaceBody(r, []byte(rest))
+		}
+	case jsonKind:
+		if f, err := scanJSON(body); err == nil {
+			blank(r, body, f.secrets, "null")
+		}
+	case xmlKind:
+		if f, err := scanXML(body); err == nil {
+			blank(r, body, f.secrets, "")
+		}
+	case other:
+	}
+}
+
+// withoutSecrets is a query or form without the parameters securityToken and
+// APIKey.
+func withoutSecrets(raw string) string {
+	return dialect.WithoutPairs(raw, "securitytoken", "apikey")
+}
+
+// blank puts something else where the secrets stand.
+func blank(r *http.Request, body []byte, secrets []span, instead string) {
+	if len(secrets) == 0 {
+		return
+	}
+	rest := make([]byte, 0, len(body))
+	at := 0
+	for _, s := range secrets {
+		rest = append(append(rest, body[at:s.from]...), instead...)
+		at = s.to
+	}
+	dialect.ReplaceBody(r, append(rest, body[at:]...))
+}
