@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,6 +67,14 @@ type candidate struct {
 	policy    *Policy   // nil: the mount's
 	disabled  bool      // an account on its path is
 	who       *Identity // nil: it may not log in. For reading: its liveness is that of the directory's own copy
+}
+
+// usable says why a key whose secret is right may not log in; nil if it may.
+func (c *candidate) usable(now time.Time, source netip.Addr) error {
+	if c.disabled {
+		return errAccountDisabled
+	}
+	return c.key.usable(now, source)
 }
 
 // enabled says whether the key or user itself may log in.

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
@@ -23,6 +24,17 @@ func (s *Service) event(a *Attempt, kind audit.Kind, now time.Time) audit.Event 
 	case BareKey: // claims nothing but its secret
 	}
 	return e
+}
+
+// isWhy says whether a refusal's cause is for the audit: it tells whoever the
+// client phones what the client must not be told.
+func isWhy(cause error) bool {
+	for _, why := range []error{errKeyDisabled, errKeyExpired, errKeyNetwork, errAccountDisabled, errOtherTree} {
+		if errors.Is(cause, why) {
+			return true
+		}
+	}
+	return false
 }
 
 // about puts in who it really was.

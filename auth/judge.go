@@ -40,7 +40,7 @@ func (s *Service) judge(ctx context.Context, a *Attempt, now time.Time) (verdict
 		if refusal := s.appOf(ctx, who, a.App); refusal != nil {
 			// The secret was right, but saying so to a program of another tree
 			// would confirm it.
-			return v, refuseCredentials(errors.New("application key of another tree"))
+			return v, refuseCredentials(errOtherTree)
 		}
 	}
 	return v, nil
@@ -68,6 +68,9 @@ func (s *Service) judgeSecret(ctx context.Context, a *Attempt, now time.Time) (v
 	}
 	return s.compare(ctx, a, r, now, v.judged)
 }
+
+// errOtherTree is for the audit, like those of a key that is not usable.
+var errOtherTree = errors.New("the application key is of another customer tree")
 
 // refuseCredentials is a wrong secret, an unknown name, a disabled key: one answer.
 func refuseCredentials(cause error) *Refusal { return Refuse(BadCredentials, cause) }
@@ -146,7 +149,7 @@ func (s *Service) compareKeys(a *Attempt, r *record, now time.Time) (verdict, *R
 		if c.key.Pepper != pepper {
 			d, _ = keys.KeyDigestUnder(c.key.Pepper, a.Secret)
 		}
-		if d.Equal(c.key.Digest) && a.Secret != "" && !c.disabled && c.key.usable(now, a.Origin.Source) {
+		if d.Equal(c.key.Digest) && a.Secret != "" {
 			found = i
 		}
 	}
@@ -154,6 +157,9 @@ func (s *Service) compareKeys(a *Attempt, r *record, now time.Time) (verdict, *R
 		return v, refuseCredentials(nil)
 	}
 	v.candidate = r.candidates[found]
+	if err := v.usable(now, a.Origin.Source); err != nil {
+		return v, &Refusal{Reason: BadCredentials, Cause: err, subject: v.key.Name}
+	}
 	if v.key.Pepper != pepper {
 		s.notes.rekey(rekey{v.principal, v.key.Digest, digest, pepper})
 	}
@@ -174,8 +180,11 @@ func (s *Service) findBareKey(ctx context.Context, a *Attempt, now time.Time) (v
 			return v, lookupFailed(err)
 		}
 		v.known, v.candidate = true, r.candidates[0]
-		if v.key.Pepper != pepper || v.disabled || a.Secret == "" || !v.key.usable(now, a.Origin.Source) {
+		if v.key.Pepper != pepper || a.Secret == "" {
 			continue
+		}
+		if err := v.usable(now, a.Origin.Source); err != nil {
+			return v, &Refusal{Reason: BadCredentials, Cause: err, subject: v.key.Name}
 		}
 		if i > 0 {
 			fresh, primary := keys.KeyDigestAt(0, a.Secret)
@@ -207,8 +216,10 @@ func (s *Service) comparePassword(ctx context.Context, a *Attempt, r *record, ju
 	switch {
 	case err != nil:
 		return v, hashingFailed(err)
-	case !ok || v.disabled:
+	case !ok:
 		return v, refuseCredentials(nil)
+	case v.disabled:
+		return v, refuseCredentials(errAccountDisabled)
 	case !v.user.Active:
 		return v, Refuse(Inactive, nil)
 	}

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -45,19 +46,30 @@ func (k *Key) Validate() error {
 	return checkText("key name", k.Name, MaxName)
 }
 
-// usable says whether the key may log in now, from there.
-func (k *Key) usable(now time.Time, source netip.Addr) bool {
-	if k.Disabled || (!k.Expires.IsZero() && !now.Before(k.Expires)) {
-		return false
-	}
-	if len(k.Networks) == 0 {
-		return true
+// Why a key that is right is refused all the same. The client must not see a
+// difference; whoever it phones must.
+var (
+	errKeyDisabled     = errors.New("the API key is disabled")
+	errKeyExpired      = errors.New("the API key has expired")
+	errKeyNetwork      = errors.New("the API key may not be used from this address")
+	errAccountDisabled = errors.New("the account, or one above it, is disabled")
+)
+
+// usable says why the key may not log in now, from there; nil if it may.
+func (k *Key) usable(now time.Time, source netip.Addr) error {
+	switch {
+	case k.Disabled:
+		return errKeyDisabled
+	case !k.Expires.IsZero() && !now.Before(k.Expires):
+		return errKeyExpired
+	case len(k.Networks) == 0:
+		return nil
 	}
 	source = source.Unmap()
 	for _, n := range k.Networks {
 		if n.Contains(source) {
-			return true
+			return nil
 		}
 	}
-	return false
+	return errKeyNetwork
 }

@@ -175,6 +175,12 @@ func (s *Service) refuse(ctx context.Context, a *Attempt, settled *settled, now 
 	var w WriteSet
 	e := s.event(a, audit.Refusal, now)
 	e.Reason = string(refusal.Reason)
+	if refusal.Cause != nil && isWhy(refusal.Cause) {
+		e.Detail = refusal.Cause.Error()
+	}
+	if refusal.subject != "" {
+		e.Subject = refusal.subject
+	}
 	changes := settled != nil && len(settled.rows) > 0
 	if refusal.costsNothing() && !changes && !s.tally.first(&e, now) {
 		return refusal

@@ -40,6 +40,8 @@ type Refusal struct {
 	Failures   int           // with BadCredentials: failures of this name so far, this one included
 	Allowed    int           // with BadCredentials: how many lock it; 0: none do
 	Cause      error         // for the log, never for the client; holds no secret
+
+	subject string // name of the key whose secret was right all the same; for the audit
 }
 
 // Error is for the log.

@@ -117,6 +117,12 @@ func TestOneReasonForAllThatIsWrong(t *testing.T) {
 			if n := k.store.reads.Load() - reads; a.Number > 0 && n < 1 {
 				k.Errorf("%s: answered without a look into the store", name)
 			}
+			// What the client must not see, whoever it phones must.
+			why := map[string]string{"disabled key": "disabled", "expired key": "expired", "wrong network": "address", "disabled account": "account"}[name]
+			events := k.events(audit.Refusal)
+			if e := events[len(events)-1]; (e.Detail != "") != (why != "") || !strings.Contains(e.Detail, why) || (why != "" && e.Subject == "") {
+				k.Errorf("%s: the audit says %+v", name, e)
+			}
 		}
 		a := byKey(electaMount())
 		a.Secret, a.Origin.Source = "secret2", netip.MustParseAddr("::ffff:10.1.2.3")
