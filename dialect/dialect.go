@@ -25,6 +25,14 @@ type Dialect interface {
 	Refuse(http.ResponseWriter, *http.Request, error)
 }
 
+// Admitter is a dialect that says something with the answer to a call that may
+// go on and whose credential was taken out of what the call carried
+// ([auth.Bearer].Carried): a cookie, say, in which the client finds the session
+// as it is. It is told the credential.
+type Admitter interface {
+	Admit(answer http.Header, call *http.Request, b *auth.Bearer)
+}
+
 // Handler answers one endpoint of the login family. The channel is secure, the
 // body bounded and the reply marked no-store before it is called.
 type Handler func(w http.ResponseWriter, r *http.Request, from auth.Origin)

@@ -50,6 +50,7 @@ func (g *Gate) Check(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h["Cache-Control"] = noStore
 	setIdentity(h, &d.session)
+	d.admit.write(h, call)
 }
 
 // verdict keeps a refusal from having a status that a proxy takes for a yes.

@@ -12,6 +12,7 @@ import (
 type decision struct {
 	session auth.Session
 	dialect dialect.Dialect // whose words refuse; nil: nobody's, the gate speaks for itself
+	admit   *admission      // nil: the dialect has nothing to add to a yes
 	err     error
 }
 
@@ -62,7 +63,7 @@ func find(call *http.Request, covering []dialect.Mounted, found []candidate) ([]
 		m := &covering[i]
 		bearer, err := m.Dialect.Token(call)
 		switch {
-		case err == nil && len(found) > 0 && bearer.Value != found[0].bearer.Value:
+		case err == nil && len(found) > 0 && carried(&bearer) != carried(&found[0].bearer):
 			return nil, decision{dialect: covering[0].Dialect, err: twoTokens}
 		case err == nil:
 			found = append(found, candidate{bearer, m.Dialect})
@@ -76,6 +77,14 @@ func find(call *http.Request, covering []dialect.Mounted, found []candidate) ([]
 	return found, decision{}
 }
 
+// carried is the credential as the call carries it.
+func carried(b *auth.Bearer) string {
+	if b.Carried != "" {
+		return b.Carried
+	}
+	return b.Value
+}
+
 // open tries the token as each mount would until one knows it. A session looks
 // unknown over any dialect but its own; every other refusal comes from the mount
 // whose session it is, and is the last word.
@@ -84,7 +93,7 @@ func (g *Gate) open(call *http.Request, found []candidate) (d decision) {
 		c := &found[i]
 		session, err := g.o.Service.Check(call.Context(), &c.bearer)
 		if err == nil {
-			return decision{session: session, dialect: c.dialect}
+			return decision{session: session, dialect: c.dialect, admit: admissionOf(c)}
 		}
 		if auth.RefusalOf(err).Reason != auth.UnknownToken {
 			return decision{dialect: c.dialect, err: err}

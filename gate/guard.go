@@ -32,6 +32,7 @@ func (g *Gate) Guard(next http.Handler) http.Handler {
 			}
 		}
 		setIdentity(out.Header, &d.session)
+		d.admit.write(w.Header(), r)
 		next.ServeHTTP(w, out)
 	})
 }

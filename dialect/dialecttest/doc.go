@@ -24,7 +24,8 @@
 // out, as net/http takes it from the machine's clock.
 //
 // In a request, {{NAME}} is what a reply captured, {{lower NAME}} the same in
-// lower case, {{LENGTH}} the length of the body and {{repeat 100 x}} a hundred
-// times x. In a reply, {{GUID:NAME}}, {{SERIES:NAME}} and {{NATIVE:NAME}} match a
-// token of that form and capture it.
+// lower case, {{unslash NAME}} the same without the backslashes that JSON may
+// have before slashes, {{LENGTH}} the length of the body and {{repeat 100 x}} a
+// hundred times x. In a reply, {{HEX:NAME}}, {{SEALED:NAME}}, {{GUID:NAME}}, {{SERIES:NAME}}
+// and {{NATIVE:NAME}} match a token of that form and capture it, {{NUMBER}} matches a number.
 package dialecttest

@@ -14,6 +14,9 @@ var hole = regexp.MustCompile(`\{\{([^{}]*)\}\}`)
 var shapes = map[string]string{
 	"GUID":   `[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}`,
 	"SERIES": `[A-Za-z0-9+/]{76}`,
+	"HEX":    `[0-9a-f]{88}`,
+	"SEALED": `(?:[A-Za-z0-9+]|\\/){128,}={0,2}`, // as PHP writes it in JSON
+	"NUMBER": `[0-9]+`,
 	"NATIVE": `sp_[A-Za-z0-9_-]{59}`,
 }
 
@@ -46,6 +49,9 @@ func (p *player) fill(words []string, more map[string]string) (string, error) {
 	case len(words) == 2 && words[0] == "lower":
 		text, err := p.fill(words[1:], more)
 		return strings.ToLower(text), err
+	case len(words) == 2 && words[0] == "unslash":
+		text, err := p.fill(words[1:], more)
+		return strings.ReplaceAll(text, `\/`, "/"), err
 	case len(words) == 1:
 		for _, known := range []map[string]string{more, p.known} {
 			if text, ok := known[words[0]]; ok {

@@ -211,6 +211,9 @@ func (s *Server) laterCall(w http.ResponseWriter, r *http.Request, p *process) {
 	if err != nil {
 		s.t.Errorf("reading the body behind the gate: %v", err)
 	}
+	if d, ok := at.Dialect.(dialect.Admitter); ok && bearer.Carried != "" {
+		d.Admit(w.Header(), r, &bearer)
+	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = fmt.Fprintf(w, "account %s, subject %s, body %q", session.Identity.AccountRef, session.Identity.Subject, body)
 }
