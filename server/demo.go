@@ -116,10 +116,12 @@ type Example struct{ Title, Login, Call string }
 var demoCredentials = map[string][]string{
 	"electa": {"{number}", "123456", "{secret}", "UO86CN11XY73SF72TT40PG18ZE76VV71"},
 	"calamp": {"{user}", "demo@calamp.example", "{secret}", "demo-password", "{app}", "c0ffee00-0000-4000-8000-000000000001"},
+
+	"domainpunch": {"{user}", "setup-admin", "{secret}", "demo-password"},
 }
 
 // anyToken finds a token, in any of the forms there are, in what a login answers.
-const anyToken = `[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}|[A-Za-z0-9+/]{76}|sp_[A-Za-z0-9_-]{59}` //nolint:gosec // the pattern of a token is none
+const anyToken = `[0-9a-f]{88}|[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}|[A-Za-z0-9+/]{76}|sp_[A-Za-z0-9_-]{59}` //nolint:gosec // the pattern of a token is none
 
 // Examples are commands to paste, two for each dialect. The second logs in for
 // itself.

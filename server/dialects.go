@@ -3,6 +3,7 @@ package server
 import (
 	"github.com/sallyport/sallyport/dialect"
 	"github.com/sallyport/sallyport/dialect/calamp"
+	"github.com/sallyport/sallyport/dialect/domainpunch"
 	"github.com/sallyport/sallyport/dialect/electa"
 )
 
@@ -12,5 +13,6 @@ func Dialects() []dialect.Definition {
 	return []dialect.Definition{
 		electa.Definition(),
 		calamp.Definition(),
+		domainpunch.Definition(),
 	}
 }
