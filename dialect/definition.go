@@ -62,7 +62,7 @@ type Risk struct {
 }
 
 // Recipe is a login and a checked call as shell commands. {base} stands for
-// scheme and host, {number}, {user}, {secret} and {app} for the credentials of an
+// scheme and host, {number}, {code}, {user}, {secret} and {app} for the credentials of an
 // account or user, {token} for the token that the login answered.
 type Recipe struct {
 	Login, Call string

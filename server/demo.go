@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/config"
+	"github.com/sallyport/sallyport/config/strict"
 	"github.com/sallyport/sallyport/dialect"
 )
 
@@ -70,7 +71,10 @@ func NewDemo(ctx context.Context, o DemoOptions) (_ *Demo, err error) {
 	if err := os.MkdirAll(o.Data, 0o700); err != nil {
 		return nil, err
 	}
-	cfg := demoConfig(o)
+	cfg, err := demoConfig(o)
+	if err != nil {
+		return nil, err
+	}
 	if err := applyDemo(ctx, cfg, o.Log); err != nil {
 		return nil, fmt.Errorf("making the demo's customers: %w", err)
 	}
@@ -81,7 +85,8 @@ func NewDemo(ctx context.Context, o DemoOptions) (_ *Demo, err error) {
 	return d, nil
 }
 
-func demoConfig(o DemoOptions) *config.Config {
+func demoConfig(o DemoOptions) (*config.Config, error) {
+	var err error
 	cfg := new(config.Config)
 	cfg.SetDefaults()
 	cfg.Listen = strings.Replace(o.Addr, "localhost:", "127.0.0.1:", 1)
@@ -89,9 +94,13 @@ func demoConfig(o DemoOptions) *config.Config {
 	cfg.Keys = filepath.Join(o.Data, "keys.json")
 	cfg.Log.Level = "warn" // the terminal is for the commands to paste
 	for _, def := range Dialects() {
-		cfg.Mounts = append(cfg.Mounts, config.Mount{Name: def.Name, Dialect: def.Name, Prefix: "/"})
+		m := config.Mount{Name: def.Name, Dialect: def.Name, Prefix: "/", Tenant: demoTenants[def.Name]}
+		if m.Options, err = demoOptions(def.Name); err != nil {
+			return nil, err
+		}
+		cfg.Mounts = append(cfg.Mounts, m)
 	}
-	return cfg
+	return cfg, nil
 }
 
 // Run is the server's, and removes what was temporary.
@@ -112,12 +121,32 @@ func (d *Demo) remove() error {
 // Example is a login and a checked call over one dialect, as lines for a shell.
 type Example struct{ Title, Login, Call string }
 
+// demoTenants are whose mount each dialect's is.
+var demoTenants = map[string]string{
+	"electa": "ELECTA", "sbt": "ACME", "edubrite": "EDUBRITE", "calamp": "CALAMP", "domainpunch": "DOMAINPUNCH",
+}
+
+// demoOptions are the options of a dialect's mount: over plain HTTP the SOAP
+// clients of sbt have to be told so by the WSDL.
+func demoOptions(name string) (strict.Raw, error) {
+	var m struct {
+		Options strict.Raw `yaml:"options"`
+	}
+	text := map[string]string{"sbt": "options: {plain_address: true}"}[name]
+	err := strict.Decode("demo", []byte(text), &m, strict.Options{})
+	return m.Options, err
+}
+
 // demoCredentials are who logs in, for the placeholders of each dialect's recipe.
 var demoCredentials = map[string][]string{
 	"electa": {"{number}", "123456", "{secret}", "UO86CN11XY73SF72TT40PG18ZE76VV71"},
 	"calamp": {"{user}", "demo@calamp.example", "{secret}", "demo-password", "{app}", "c0ffee00-0000-4000-8000-000000000001"},
+<<<<<<< Updated upstream
 
 	"domainpunch": {"{user}", "setup-admin", "{secret}", "demo-password"},
+=======
+	"sbt":    {"{secret}", "demo-sbt-1-week", "{code}", "ACME-WEST-1"},
+>>>>>>> Stashed changes
 }
 
 // anyToken finds a token, in any of the forms there are, in what a login answers.

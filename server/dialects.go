@@ -5,6 +5,7 @@ import (
 	"github.com/sallyport/sallyport/dialect/calamp"
 	"github.com/sallyport/sallyport/dialect/domainpunch"
 	"github.com/sallyport/sallyport/dialect/electa"
+	"github.com/sallyport/sallyport/dialect/sbt"
 )
 
 // Dialects are the login protocols that can be mounted. A new one is a folder
@@ -13,6 +14,10 @@ func Dialects() []dialect.Definition {
 	return []dialect.Definition{
 		electa.Definition(),
 		calamp.Definition(),
+<<<<<<< Updated upstream
 		domainpunch.Definition(),
+=======
+		sbt.Definition(),
+>>>>>>> Stashed changes
 	}
 }
