@@ -141,12 +141,9 @@ func demoOptions(name string) (strict.Raw, error) {
 var demoCredentials = map[string][]string{
 	"electa": {"{number}", "123456", "{secret}", "UO86CN11XY73SF72TT40PG18ZE76VV71"},
 	"calamp": {"{user}", "demo@calamp.example", "{secret}", "demo-password", "{app}", "c0ffee00-0000-4000-8000-000000000001"},
-<<<<<<< Updated upstream
+	"sbt":    {"{secret}", "demo-sbt-1-week", "{code}", "ACME-WEST-1"},
 
 	"domainpunch": {"{user}", "setup-admin", "{secret}", "demo-password"},
-=======
-	"sbt":    {"{secret}", "demo-sbt-1-week", "{code}", "ACME-WEST-1"},
->>>>>>> Stashed changes
 }
 
 // anyToken finds a token, in any of the forms there are, in what a login answers.

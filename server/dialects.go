@@ -14,10 +14,7 @@ func Dialects() []dialect.Definition {
 	return []dialect.Definition{
 		electa.Definition(),
 		calamp.Definition(),
-<<<<<<< Updated upstream
-		domainpunch.Definition(),
-=======
 		sbt.Definition(),
->>>>>>> Stashed changes
+		domainpunch.Definition(),
 	}
 }
