@@ -77,6 +77,9 @@ func Open(ctx context.Context, store Store, o Options) (*Service, error) {
 	if err := store.Guards(ctx, func(row GuardRow) error { s.guard.restore(&row, now); return nil }); err != nil {
 		return nil, fmt.Errorf("reading locks: %w", err)
 	}
+	if err := s.checkKeys(ctx); err != nil {
+		return nil, err
+	}
 	head, err := store.FeedHead(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("finding the end of the feed: %w", err)
@@ -88,6 +91,37 @@ func Open(ctx context.Context, store Store, o Options) (*Service, error) {
 	s.every(background, flushInterval, s.flush)
 	s.every(background, sweepInterval, s.sweep)
 	return s, nil
+}
+
+// ErrForeignKeys says that the key set is not the one that the store's API keys
+// were made with: nobody could log in, and their failures would lock them out.
+var ErrForeignKeys = errors.New("the key set is not the one of this database")
+
+// checkKeys refuses a key set that knows none of the peppers in use, and warns
+// of one that does not know all.
+func (s *Service) checkKeys(ctx context.Context) error {
+	var peppers []uint32
+	err := s.store.View(ctx, func(v Reader) (err error) {
+		peppers, err = v.Peppers()
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("reading which peppers are in use: %w", err)
+	}
+	unknown := 0
+	for _, p := range peppers {
+		if _, known := s.Keys().KeyDigestUnder(p, ""); !known {
+			unknown++
+		}
+	}
+	switch {
+	case unknown == 0:
+		return nil
+	case unknown == len(peppers):
+		return fmt.Errorf("%w: no API key in it was made with this key set: restore the one that belongs to it from its backup", ErrForeignKeys)
+	}
+	s.log.Warn("some API keys were made with a key that is no longer in the key set: they cannot log in", "peppers", unknown)
+	return nil
 }
 
 func (s *Service) defaults(o Options) {

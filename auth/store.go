@@ -196,6 +196,7 @@ type Reader interface {
 	Key(id PrincipalID) (Key, error)
 	Keys(account AccountID) ([]Key, error) // by id
 	KeyByDigest(digest secret.Digest) (Key, error)
+	Peppers() ([]uint32, error) // all under which there are keys, ascending
 	User(id PrincipalID) (User, error)
 	UserByName(tenant AccountID, name string) (User, error) // tenant 0: of any, ErrConflict if several have it
 	Users(account AccountID) ([]User, error)                // by id

@@ -28,7 +28,7 @@ func prepareFile(path string) error {
 		return fmt.Errorf("sqlite: creating the database: the folder %s is not there: create it first (%w)", filepath.Dir(path), err)
 	}
 	if !errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("sqlite: creating the database: %w", err)
+		return fmt.Errorf("sqlite: creating the database: %w%s", err, permissionHint(err))
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -36,6 +36,12 @@ func prepareFile(path string) error {
 	}
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("sqlite: opening the database: %s is not a regular file", path)
+	}
+	if f, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
+		return fmt.Errorf("sqlite: opening the database: %w%s", err, permissionHint(err))
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("sqlite: opening the database: %w", err)
 	}
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		if info, err := os.Stat(path + suffix); err == nil && info.Mode().Perm()&0o077 != 0 {
@@ -45,6 +51,15 @@ func prepareFile(path string) error {
 		}
 	}
 	return nil
+}
+
+// permissionHint says what to do when somebody else made the file, typically
+// root with a first apply, before the server ran as a user of its own.
+func permissionHint(err error) string {
+	if !errors.Is(err, os.ErrPermission) {
+		return ""
+	}
+	return ": the file and its folder must belong to the user that runs this: chown both to that user"
 }
 
 // identify marks an empty file as ours and refuses another program's. It counts

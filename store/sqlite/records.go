@@ -150,6 +150,11 @@ func (v records) Policy(name string) (auth.Policy, error) {
 	return single(v.c, "policy", scanPolicy, selectPolicies+"WHERE name = ?", name)
 }
 
+// Peppers reads under which peppers there are keys.
+func (v records) Peppers() ([]uint32, error) {
+	return list(v.c, func(r row) uint32 { return uint32(r.int(0)) }, "SELECT DISTINCT pepper FROM keys ORDER BY pepper")
+}
+
 // Policies reads all policies.
 func (v records) Policies() ([]auth.Policy, error) {
 	return list(v.c, scanPolicy, selectPolicies+"ORDER BY name")

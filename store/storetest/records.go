@@ -99,6 +99,8 @@ func testKeys(t *testing.T, h Harness) {
 			equal(t, "KeyByDigest", got, plain, err)
 			list, err := v.Keys(at.org)
 			equal(t, "Keys", list, []auth.Key{full, plain}, err)
+			peppers, err := v.Peppers()
+			equal(t, "Peppers", peppers, []uint32{0, 1<<32 - 1}, err)
 			list, err = v.Keys(at.tenant)
 			if err != nil || len(list) != 0 {
 				t.Errorf("keys of the account above: %v, %v", list, err)
