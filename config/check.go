@@ -85,6 +85,7 @@ func (c *Config) checkLimits(errs *strict.Errors) {
 		{"read_timeout", int64(l.ReadTimeout), int64(time.Millisecond), int64(time.Hour), span},
 		{"write_timeout", int64(l.WriteTimeout), int64(time.Millisecond), int64(time.Hour), span},
 		{"idle_timeout", int64(l.IdleTimeout), int64(time.Millisecond), int64(time.Hour), span},
+		{"drain", int64(l.Drain), 0, int64(time.Hour), span},
 		{"shutdown", int64(l.Shutdown), int64(time.Millisecond), int64(time.Hour), span},
 		{"cached_sessions", int64(l.CachedSessions), 1, 1 << 30, decimal},
 		{"hashing.at_once", int64(l.Hashing.AtOnce), 0, 1024, decimal},

@@ -33,7 +33,8 @@ type TLS struct {
 // On says whether the server itself speaks TLS.
 func (t TLS) On() bool { return t.Cert != "" }
 
-// Limits bound what clients can make the server spend. All are above zero.
+// Limits bound what clients can make the server spend. All but Drain are above
+// zero.
 type Limits struct {
 	Connections       int           `yaml:"connections"` // open at once
 	Header            Size          `yaml:"header"`      // of a request
@@ -42,7 +43,8 @@ type Limits struct {
 	ReadTimeout       time.Duration `yaml:"read_timeout"`
 	WriteTimeout      time.Duration `yaml:"write_timeout"`
 	IdleTimeout       time.Duration `yaml:"idle_timeout"`
-	Shutdown          time.Duration `yaml:"shutdown"`        // for answering what was begun
+	Drain             time.Duration `yaml:"drain"`           // goes on as before after SIGTERM, but says it is not ready
+	Shutdown          time.Duration `yaml:"shutdown"`        // then, for answering what was begun
 	CachedSessions    int           `yaml:"cached_sessions"` // live sessions kept in memory
 	Hashing           Hashing       `yaml:"hashing"`
 }
