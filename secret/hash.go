@@ -26,7 +26,7 @@ const (
 // stored is a password hash, taken apart and found to be within bounds.
 type stored struct {
 	memory  int  // bytes that match allocates, if that is more than a few KiB
-	current bool // made with today's scheme and parameters
+	current bool // as strong as those that are made today, or stronger
 	match   func(password string) (bool, error)
 }
 
@@ -67,6 +67,15 @@ var schemes = []struct {
 func CheckHash(encoded string) error {
 	_, err := parseHash(encoded)
 	return err
+}
+
+// NeedsRehash reports whether encoded is weaker than what [Hasher.Hash] makes
+// today: of another scheme than argon2id, of less memory, of less memory times
+// passes, or with a shorter salt or tag. A stronger one stays as it is. What is
+// no hash at all needs one.
+func NeedsRehash(encoded string) bool {
+	s, err := parseHash(encoded)
+	return err != nil || !s.current
 }
 
 func parseHash(encoded string) (stored, error) {

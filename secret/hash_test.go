@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"golang.org/x/crypto/argon2"
 )
 
 const (
@@ -80,22 +82,40 @@ func TestOwnHashes(t *testing.T) {
 	}
 }
 
-func TestRehashWhenAnythingDiffers(t *testing.T) {
+// A hash is replaced by a stronger one, and never by a weaker one.
+func TestRehashOnlyWhatIsWeaker(t *testing.T) {
 	own := "$argon2id$v=19$m=19456,t=2,p=1$" + salt16 + "$" + tag32
-	for encoded, current := range map[string]bool{
-		own: true,
-		strings.Replace(own, "argon2id", "argon2i", 1):                 false,
-		strings.Replace(own, "m=19456", "m=19455", 1):                  false,
-		strings.Replace(own, "m=19456", "m=65536", 1):                  false,
-		strings.Replace(own, "t=2", "t=1", 1):                          false,
-		strings.Replace(own, "p=1", "p=2", 1):                          false,
-		strings.Replace(own, salt16, salt16[:20], 1):                   false,
-		strings.Replace(own, tag32, salt16, 1):                         false,
-		"$2b$10$abcdefghijklmnopqrstuucZGbUxuMlEqps0qcu2pjhO7vaatQZIC": false,
+	for encoded, rehash := range map[string]bool{
+		own: false,
+		strings.Replace(own, "m=19456,t=2", "m=65536,t=4", 1):          false, // PHP
+		strings.Replace(own, "m=19456,t=2", "m=38912,t=1", 1):          false,
+		strings.Replace(own, "m=19456,t=2", "m=38911,t=1", 1):          true,
+		strings.Replace(own, "m=19456", "m=19455", 1):                  true,
+		strings.Replace(own, "m=19456,t=2", "m=9728,t=16", 1):          true, // many passes do not stand in for memory
+		strings.Replace(own, "m=19456,t=2", "m=8192,t=1", 1):           true,
+		strings.Replace(own, "t=2", "t=1", 1):                          true,
+		strings.Replace(own, "p=1", "p=4", 1):                          false,
+		strings.Replace(own, "argon2id", "argon2i", 1):                 true,
+		strings.Replace(own, salt16, salt16[:20], 1):                   true,
+		strings.Replace(own, salt16, tag32, 1):                         false,
+		strings.Replace(own, tag32, salt16, 1):                         true,
+		"$2b$10$abcdefghijklmnopqrstuucZGbUxuMlEqps0qcu2pjhO7vaatQZIC": true,
+		"$argon2id$": true,
+		"":           true,
 	} {
-		s, err := parseHash(encoded)
-		if err != nil || s.current != current {
-			t.Errorf("%s: current is %v, %v, want %v", encoded, s.current, err, current)
+		if got := NeedsRehash(encoded); got != rehash {
+			t.Errorf("%s: needs a new hash: %v, want %v", encoded, got, rehash)
+		}
+	}
+	h := NewHasher(1, 0)
+	encoded := func(kib, passes uint32) string {
+		salt := []byte("somesaltsomesalt")
+		return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=1$%s$%s", kib, passes, phcEncoding.EncodeToString(salt),
+			phcEncoding.EncodeToString(argon2.IDKey([]byte("password"), salt, passes, kib, 1, tagSize)))
+	}
+	for e, want := range map[string]bool{encoded(65536, 4): false, encoded(8192, 1): true} {
+		if ok, rehash, err := h.Verify(t.Context(), e, "password"); !ok || rehash != want || err != nil {
+			t.Errorf("%s: %v, rehash %v, %v, want rehash %v", e, ok, rehash, err, want)
 		}
 	}
 }

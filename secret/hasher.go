@@ -73,8 +73,8 @@ func (h *Hasher) Hash(ctx context.Context, password string) (encoded string, err
 }
 
 // Verify reports whether encoded is a hash of password, and if it is, whether it
-// should be replaced with a new [Hasher.Hash] because its scheme or parameters are
-// not today's. Which forms of encoded are read, see [CheckHash]. The error wraps
+// should be replaced with a new [Hasher.Hash] because it is weaker, as
+// [NeedsRehash] says. Which forms of encoded are read, see [CheckHash]. The error wraps
 // [ErrHashFormat] or the context's, or is [ErrBusy]; a wrong password is no error.
 func (h *Hasher) Verify(ctx context.Context, encoded, password string) (ok, rehash bool, err error) {
 	s, err := parseHash(encoded)
