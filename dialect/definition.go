@@ -63,7 +63,8 @@ type Risk struct {
 
 // Recipe is a login and a checked call as shell commands. {base} stands for
 // scheme and host, {number}, {code}, {user}, {secret} and {app} for the credentials of an
-// account or user, {token} for the token that the login answered.
+// account or user, {token} for the token that the login answered. A call without
+// {token} logs in for itself.
 type Recipe struct {
 	Login, Call string
 }

@@ -3,8 +3,6 @@ package calamp
 import (
 	"errors"
 	"net/http"
-	"strconv"
-	"time"
 
 	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/dialect"
@@ -56,7 +54,7 @@ func refuse(w http.ResponseWriter, err error, login bool) {
 		cancelCookie(w) // as Spring does
 	}
 	if a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", seconds(why.RetryAfter))
+		w.Header().Set("Retry-After", dialect.RetryAfter(why.RetryAfter))
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	writeMessage(w, a)
@@ -110,10 +108,4 @@ func badRequest(cause error) answer {
 		return notAsked
 	}
 	return unreadable
-}
-
-// seconds is a Retry-After (RFC 9110, 10.2.3): whole seconds, rounded up so that
-// nobody comes too early, and at least one.
-func seconds(d time.Duration) string {
-	return strconv.FormatInt(max(1, int64((d+time.Second-1)/time.Second)), 10)
 }

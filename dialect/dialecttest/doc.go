@@ -26,6 +26,8 @@
 // In a request, {{NAME}} is what a reply captured, {{lower NAME}} the same in
 // lower case, {{unslash NAME}} the same without the backslashes that JSON may
 // have before slashes, {{LENGTH}} the length of the body and {{repeat 100 x}} a
-// hundred times x. In a reply, {{HEX:NAME}}, {{SEALED:NAME}}, {{GUID:NAME}}, {{SERIES:NAME}}
-// and {{NATIVE:NAME}} match a token of that form and capture it, {{NUMBER}} matches a number.
+// hundred times x. In a reply, {{HEX:NAME}}, {{SEALED:NAME}}, {{GUID:NAME}},
+// {{SERIES:NAME}} and {{NATIVE:NAME}} match a token of that form and capture it,
+// {{HALF:NAME}} one of two strings that are a token together, and {{NUMBER}} a
+// number.
 package dialecttest

@@ -18,6 +18,7 @@ var shapes = map[string]string{
 	"SEALED": `(?:[A-Za-z0-9+]|\\/){128,}={0,2}`, // as PHP writes it in JSON
 	"NUMBER": `[0-9]+`,
 	"NATIVE": `sp_[A-Za-z0-9_-]{59}`,
+	"HALF":   `[A-Za-z0-9_-]{31}`, // of a token in two strings
 }
 
 // message fills the holes of a request.
