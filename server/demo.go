@@ -139,15 +139,15 @@ func demoOptions(name string) (strict.Raw, error) {
 
 // demoCredentials are who logs in, for the placeholders of each dialect's recipe.
 var demoCredentials = map[string][]string{
-	"electa": {"{number}", "123456", "{secret}", "UO86CN11XY73SF72TT40PG18ZE76VV71"},
-	"calamp": {"{user}", "demo@calamp.example", "{secret}", "demo-password", "{app}", "c0ffee00-0000-4000-8000-000000000001"},
-	"sbt":    {"{secret}", "demo-sbt-1-week", "{code}", "ACME-WEST-1"},
-
+	"electa":      {"{number}", "123456", "{secret}", "UO86CN11XY73SF72TT40PG18ZE76VV71"},
+	"calamp":      {"{user}", "demo@calamp.example", "{secret}", "demo-password", "{app}", "c0ffee00-0000-4000-8000-000000000001"},
+	"sbt":         {"{secret}", "demo-sbt-1-week", "{code}", "ACME-WEST-1"},
+	"edubrite":    {"{user}", "api_11111111-2222-3333-4444-555555555555", "{secret}", "Abc-_0*|123456789012"},
 	"domainpunch": {"{user}", "setup-admin", "{secret}", "demo-password"},
 }
 
 // anyToken finds a token, in any of the forms there are, in what a login answers.
-const anyToken = `[0-9a-f]{88}|[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}|[A-Za-z0-9+/]{76}|sp_[A-Za-z0-9_-]{59}` //nolint:gosec // the pattern of a token is none
+const anyToken = `[0-9a-f]{88}|[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}|[A-Za-z0-9+/]{76}|sp_[A-Za-z0-9_-]{59}|sp_[A-Za-z0-9_-]{28}\*` //nolint:gosec // the pattern of a token is none
 
 // Examples are commands to paste, two for each dialect. The second logs in for
 // itself.
@@ -161,10 +161,9 @@ func (d *Demo) Examples() []Example {
 
 func example(def *dialect.Definition, addr net.Addr) Example {
 	fill := strings.NewReplacer(append([]string{"{base}", "http://" + addr.String(), "{token}", `'"$TOKEN"'`}, demoCredentials[def.Name]...)...)
-	login := fill.Replace(def.Recipe.Login)
-	return Example{
-		Title: def.Title,
-		Login: login,
-		Call:  "TOKEN=$(" + login + " | grep -oE '" + anyToken + "' | head -n 1); " + fill.Replace(def.Recipe.Call),
+	login, call := fill.Replace(def.Recipe.Login), fill.Replace(def.Recipe.Call)
+	if strings.Contains(def.Recipe.Call, "{token}") { // else the call logs in for itself
+		call = "TOKEN=$(" + login + " | grep -oE '" + anyToken + "' | head -n 1); " + call
 	}
+	return Example{Title: def.Title, Login: login, Call: call}
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/sallyport/sallyport/dialect"
 	"github.com/sallyport/sallyport/dialect/calamp"
 	"github.com/sallyport/sallyport/dialect/domainpunch"
+	"github.com/sallyport/sallyport/dialect/edubrite"
 	"github.com/sallyport/sallyport/dialect/electa"
 	"github.com/sallyport/sallyport/dialect/sbt"
 )
@@ -15,6 +16,7 @@ func Dialects() []dialect.Definition {
 		electa.Definition(),
 		calamp.Definition(),
 		sbt.Definition(),
+		edubrite.Definition(),
 		domainpunch.Definition(),
 	}
 }
