@@ -33,6 +33,11 @@ func Definition() dialect.Definition {
 				Answer: "Names that nobody has are counted and told the same.",
 			},
 			{
+				What:   "Whoever knows a user's name can lock its login.",
+				Clause: "OWASP ASVS 5.0, 6.3.1",
+				Answer: "The lock ends by itself and is not lengthened; sessions go on working unless lock_blocks_tokens is set.",
+			},
+			{
 				What:   "The session travels in a cookie, which browsers send unasked, and commands that change something are GETs.",
 				Clause: "OWASP ASVS 5.0, 3.5.1",
 				Answer: "The cookie is SameSite=Lax, logins and changing commands that a browser says come from another site are refused.",
