@@ -1,8 +1,10 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/sallyport/sallyport/auth"
@@ -18,6 +20,26 @@ func mountAll(router *dialect.Router, service *auth.Service, mounts []config.Mou
 		errs = append(errs, mountOne(router, service, &mounts[i]))
 	}
 	return errors.Join(errs...)
+}
+
+// warnOfTenants tells which mounts nobody can log in at yet, because their
+// tenant is not there: it may be applied later, or be misspelled.
+func warnOfTenants(ctx context.Context, service *auth.Service, mounts []config.Mount, log *slog.Logger) error {
+	return service.View(ctx, func(v auth.Reader) error {
+		for i := range mounts {
+			m := mounts[i].Auth()
+			if m.Tenant == "" {
+				continue
+			}
+			_, err := v.AccountByCode(0, m.Tenant)
+			if errors.Is(err, auth.ErrNotFound) {
+				log.Warn("nobody can log in at a mount: its tenant is not in the database", "mount", m.Name, "tenant", m.Tenant)
+			} else if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func mountOne(router *dialect.Router, service *auth.Service, c *config.Mount) error {

@@ -52,6 +52,9 @@ func (s *Server) listen(ctx context.Context) error {
 // Addr is where the server listens, with the port it got if it asked for any.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
+// Remark puts a line into the server's log.
+func (s *Server) Remark(text string) { s.log.Info("remark", "text", text) }
+
 // Run answers until the context ends, and then stops in good order: it says that
 // it is not ready, takes no new connections, answers what it has begun within
 // limits.shutdown, and closes everything. The error is nil after a stop in
@@ -88,6 +91,11 @@ func (s *Server) serve() error {
 func (s *Server) drain(ctx context.Context) error {
 	s.stopping.Store(true)
 	s.log.Info("stopping", "within", s.cfg.Limits.Shutdown)
+	s.http.SetKeepAlivesEnabled(false) // clients are told before their connection goes
+	if s.cfg.Limits.Drain > 0 {
+		// Load balancers see that /-/ready says no before connections are refused.
+		time.Sleep(s.cfg.Limits.Drain)
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Limits.Shutdown)
 	defer cancel()
 	if err := s.http.Shutdown(ctx); err != nil {

@@ -35,6 +35,7 @@ type Options struct {
 type Server struct {
 	cfg      *config.Config
 	log      *slog.Logger
+	lock     *os.File // of the database
 	store    auth.Store
 	service  *auth.Service
 	keyFile  *keyFile
@@ -60,7 +61,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (_ *Server, err err
 	if err := s.openCore(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.mount(o); err != nil {
+	if err := s.mount(ctx, o); err != nil {
 		return nil, err
 	}
 	if err := s.listen(ctx); err != nil {
@@ -73,6 +74,9 @@ func New(ctx context.Context, cfg *config.Config, o Options) (_ *Server, err err
 func (s *Server) openCore(ctx context.Context) error {
 	keys, err := openKeys(s.cfg.Keys, s.cfg.Data, s.log)
 	if err != nil {
+		return err
+	}
+	if s.lock, err = lockDatabase(s.cfg.Data); err != nil {
 		return err
 	}
 	if s.store, err = openStore(ctx, s.cfg.Data, s.log); err != nil {
@@ -94,12 +98,15 @@ func (s *Server) openCore(ctx context.Context) error {
 }
 
 // mount is the list of everything that answers.
-func (s *Server) mount(o Options) error {
+func (s *Server) mount(ctx context.Context, o Options) error {
 	s.origin = origin.New(s.cfg.TrustedProxies, o.InsecureLoopback)
 
 	// Logins: one dialect per mount of the configuration.
 	s.router = dialect.NewRouter(dialect.RouterOptions{Origin: s.from, Logger: s.log, MaxBody: int64(s.cfg.Limits.Body)})
 	if err := mountAll(s.router, s.service, s.cfg.Mounts); err != nil {
+		return err
+	}
+	if err := warnOfTenants(ctx, s.service, s.cfg.Mounts, s.log); err != nil {
 		return err
 	}
 
@@ -155,6 +162,11 @@ func (s *Server) Close() error {
 	}
 	if s.store != nil {
 		if err := s.store.Close(); !errors.Is(err, auth.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if s.lock != nil {
+		if err := s.lock.Close(); !errors.Is(err, os.ErrClosed) {
 			errs = append(errs, err)
 		}
 	}

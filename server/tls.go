@@ -75,7 +75,10 @@ func (c *certificate) poll() {
 	seen, err := c.stat()
 	if err != nil {
 		// Some tools remove before they write; there is a certificate to go on with.
-		c.log.Debug("TLS certificate is not there", "cause", err)
+		if c.seen[0] != nil { // once
+			c.log.Warn("TLS certificate is not there; going on with the one in use", "cause", err)
+		}
+		c.seen = [2]fs.FileInfo{}
 		return
 	}
 	if same(seen[0], c.seen[0]) && same(seen[1], c.seen[1]) {
@@ -90,7 +93,7 @@ func (c *certificate) poll() {
 }
 
 func same(a, b fs.FileInfo) bool {
-	return a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size() && os.SameFile(a, b)
+	return a != nil && b != nil && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size() && os.SameFile(a, b)
 }
 
 // config is TLS 1.2 or later, with Go's choice of suites, HTTP/2 and HTTP/1.1.

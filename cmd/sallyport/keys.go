@@ -37,7 +37,7 @@ func newRotate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s has %d keys now, the first of them new. Restart the server to use it.\n", cfg.Keys, n)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s has %d keys now, the first of them new. A running server takes it up within seconds.\n", cfg.Keys, n)
 			return err
 		}),
 	}

@@ -24,6 +24,7 @@ func newServe() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer ignoreHangup(s.Remark)()
 			return s.Run(cmd.Context())
 		}),
 	}
