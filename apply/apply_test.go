@@ -300,7 +300,7 @@ func TestChange(t *testing.T) {
 		{"hash for a password", `tenants: [{code: ACME, users: [{name: bob, password: bobs}]}]`,
 			"~ user ACME/bob: account: D1 -> ACME, password: replaced\n= 1 unchanged\n"},
 		{"old hash again", `tenants: [{code: ACME, users: [{name: bob, password_hash: "$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"}]}]`,
-			"! user ACME/bob: password_hash is left aside, the password has been hashed anew since (state password to set it)\n= 2 unchanged\n"},
+			"! user ACME/bob: password_hash is left aside, the stored one is stronger, as after a login (state password to set it)\n= 2 unchanged\n"},
 		{"two documents", "policies: {week: {span: 1w}}\n---\ntenants: [{code: ACME, keys: [{name: main, policy: week}]}]",
 			"+ policy week\n~ key ACME/main: policy: none -> week\n= 1 unchanged\n"},
 	} {

@@ -24,8 +24,8 @@
 //
 // Secrets. A key's secret is compared with its digest, a user's password with
 // its hash, so the file may state them in clear each time. password_hash is taken
-// as it is. A user whose password has since been hashed anew by Sallyport (it
-// does so at the next login) keeps that hash: an older form does not replace it.
+// as it is. One that is weaker than what Sallyport makes is hashed anew at the
+// next login (see [secret.NeedsRehash]), and the file's does not replace that.
 // A secret that was digested under an older key of the key set is digested anew.
 // Nothing that this package prints, returns as an error or records in the audit
 // holds a secret; [Outcome] alone holds the ones it generated.

@@ -1,9 +1,8 @@
 package apply
 
 import (
-	"strings"
-
 	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/secret"
 )
 
 func (w *walk) user(in *user, at *node) {
@@ -50,8 +49,8 @@ func (w *walk) password(in *user, rec *auth.User, s *step, there bool) bool {
 		if rec.Password == in.PasswordHash {
 			return false
 		}
-		if ours(rec.Password) && !ours(in.PasswordHash) {
-			w.remarks = append(w.remarks, "user "+s.path+": password_hash is left aside, the password has been hashed anew since "+
+		if rec.Password != "" && !secret.NeedsRehash(rec.Password) && secret.NeedsRehash(in.PasswordHash) {
+			w.remarks = append(w.remarks, "user "+s.path+": password_hash is left aside, the stored one is stronger, as after a login "+
 				"(state password to set it)")
 			return false
 		}
@@ -74,6 +73,3 @@ func (w *walk) password(in *user, rec *auth.User, s *step, there bool) bool {
 	s.notes = append(s.notes, "password: replaced")
 	return true
 }
-
-// ours says whether a hash is of the scheme that Sallyport itself makes.
-func ours(hash string) bool { return strings.HasPrefix(hash, "$argon2id$") }
