@@ -11,7 +11,9 @@
 // [Session], and its token goes out in a [Grant]; a later call carries the token
 // in a [Bearer], and [Service.Check] says whose session it opens. A [Policy]
 // says how long a session lives. The guard stops guessing and watches over fair
-// use. A [Refusal] is the only typed error that dialects see.
+// use. A caller that its dialect lets act for others names a user of its tenant
+// ([Bearer].As, [Service.ActAs]); the session then speaks for that user, and the
+// caller is its Actor. A [Refusal] is the only typed error that dialects see.
 //
 // # What holds
 //
