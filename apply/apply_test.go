@@ -395,6 +395,8 @@ func TestSessionsEnd(t *testing.T) {
 		{"password the same", `tenants: [{code: ACME, users: [{name: ann, password: ann-password, full_name: Ann}]}]`, "", 0},
 		{"organization disabled", `tenants: [{code: ACME, organizations: [{number: 42, disabled: true}]}]`, auth.EndDisabled, 1},
 		{"tenant disabled", `tenants: [{code: ACME, disabled: true}]`, auth.EndDisabled, 4},
+		{"key removed", `tenants: [{code: ACME, keys: [{name: main, state: absent}]}]`, auth.EndDisabled, 1},
+		{"user removed", `tenants: [{code: ACME, users: [{name: ann, state: absent}]}]`, auth.EndDisabled, 2},
 		{"policy changed", `policies: {day: {span: 1s}}`, "", 0},
 		{"renamed", `tenants: [{code: ACME, name: New}]`, "", 0},
 	} {

@@ -16,7 +16,7 @@ import (
 // Outcome is what was done.
 type Outcome struct {
 	Changes   int         // entries created, changed or removed
-	Ended     int         // sessions ended by changes; those of removed keys and users are not counted
+	Ended     int         // sessions ended by the changes
 	Generated []Generated // the only copy of these secrets: show them once
 }
 
@@ -84,8 +84,16 @@ func (p *Plan) again(w *walk) error {
 	return nil
 }
 
-// take does one step with its audit events.
+// take does one step with its audit events. Sessions end first: of a key or user
+// that is removed they could not be counted afterwards.
 func (p *Plan) take(tx auth.Tx, s *step, at time.Time, out *Outcome) error {
+	ended := 0
+	if s.end != nil {
+		var err error
+		if ended, err = tx.End(s.end()); err != nil {
+			return err
+		}
+	}
 	if err := s.do(tx); err != nil {
 		return err
 	}
@@ -95,14 +103,10 @@ func (p *Plan) take(tx auth.Tx, s *step, at time.Time, out *Outcome) error {
 	if err := tx.Record(e); err != nil {
 		return err
 	}
-	if s.end == nil {
+	if ended == 0 {
 		return nil
 	}
-	n, err := tx.End(s.end())
-	if err != nil || n == 0 {
-		return err
-	}
-	out.Ended += n
-	e.Kind, e.Reason, e.Detail, e.Count = audit.Revocation, string(s.why), "", n
+	out.Ended += ended
+	e.Kind, e.Reason, e.Detail, e.Count = audit.Revocation, string(s.why), "", ended
 	return tx.Record(e)
 }

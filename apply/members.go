@@ -77,8 +77,8 @@ func (w *walk) removeMembers(in *account, at *node) {
 			continue
 		}
 		rec := keys[k.Name]
-		w.removeOne(rec != nil, "key", k.Name, at, at, func(tx auth.Tx) error { return tx.DeleteKey(rec.ID) })
-		if rec != nil {
+		if s := w.removeOne(rec != nil, "key", k.Name, at, at, func(tx auth.Tx) error { return tx.DeleteKey(rec.ID) }); s != nil {
+			s.why, s.end = auth.EndDisabled, func() auth.End { return auth.End{Principal: rec.ID} }
 			w.goneKeys[rec.ID] = true
 		}
 	}
@@ -104,15 +104,21 @@ func (w *walk) removeMembers(in *account, at *node) {
 		if there && rec.Account != at.rec.ID {
 			w.errs.Add(u.Errorf("name", "is a user of another account of the tenant: list it there"))
 		}
-		w.removeOne(there, "user", u.Name, at, at.tenant, func(tx auth.Tx) error { return tx.DeleteUser(rec.ID) })
+		if s := w.removeOne(there, "user", u.Name, at, at.tenant, func(tx auth.Tx) error { return tx.DeleteUser(rec.ID) }); s != nil {
+			s.why, s.end = auth.EndDisabled, func() auth.End { return auth.End{Principal: rec.ID} }
+		}
 	}
 }
 
-func (w *walk) removeOne(there bool, what, name string, at, under *node, do func(auth.Tx) error) {
+// removeOne lists the step that removes an entry, and returns it; nil if there
+// is none to remove.
+func (w *walk) removeOne(there bool, what, name string, at, under *node, do func(auth.Tx) error) *step {
 	if !there {
 		w.same++
-		return
+		return nil
 	}
 	w.goneCount[at.rec.ID]++
-	w.remove = append(w.remove, &step{sign: "-", what: what, path: under.path + "/" + name, event: at.event(name), do: do})
+	s := &step{sign: "-", what: what, path: under.path + "/" + name, event: at.event(name), do: do}
+	w.remove = append(w.remove, s)
+	return s
 }

@@ -50,7 +50,7 @@ type step struct {
 	notes []string
 	event audit.Event
 	do    func(tx auth.Tx) error
-	end   func() auth.End // sessions to end afterwards; nil: none
+	end   func() auth.End // sessions to end, of what is in the store already; nil: none
 	why   auth.EndReason
 }
 
