@@ -12,12 +12,14 @@ import (
 // parameters where they were. The organization's code stays: it is the API's
 // business. A body that cannot be looked into is left as it is.
 func (s *sbt) Strip(r *http.Request) {
+	at, err := scanPairs(r.URL.RawQuery)
+	ours := err == nil && at.hasToken
 	r.URL.RawQuery = withoutSecrets(r.URL.RawQuery)
 	r.RequestURI = r.URL.RequestURI()
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
-	body, k, _, err := s.readBody(r)
+	body, k, _, err := s.readBody(r, ours)
 	if err != nil {
 		return
 	}

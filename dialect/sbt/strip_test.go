@@ -27,6 +27,7 @@ func TestStrip(t *testing.T) {
 		"SOAP after a mark":     {media: inXML, body: "\xef\xbb\xbf" + envelopeOf("<securityToken>s</securityToken>"), wantBody: "\xef\xbb\xbf" + envelopeOf("<securityToken></securityToken>")},
 		"XML by its look":       {body: "<Op><securityToken>s</securityToken></Op>", wantBody: "<Op><securityToken></securityToken></Op>"},
 		"another type":          {media: "text/plain", body: "securityToken=s", wantBody: "securityToken=s"},
+		"another type, ours":    {query: "securityToken=s", media: "text/plain", body: `{"securityToken":"s"}`, wantBody: `{"securityToken":null}`},
 		"another type, unnamed": {body: "securityToken=s", wantBody: "securityToken=s"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -16,7 +16,7 @@ var (
 	errRepeated  = auth.Refuse(auth.Malformed, dialect.ErrRepeated)
 	errEncoding  = auth.Refuse(auth.Malformed, dialect.ErrEncoding)
 	errTwoCodes  = auth.Refuse(auth.Malformed, errors.New("the call names two organizations"))
-	errEncoded   = auth.Refuse(auth.Malformed, dialect.ErrMedia)
+	errMedia     = auth.Refuse(auth.Malformed, dialect.ErrMedia)
 	errCharset   = auth.Refuse(auth.Malformed, dialect.ErrCharset)
 )
 
@@ -31,7 +31,7 @@ func (s *sbt) Token(r *http.Request) (auth.Bearer, error) {
 		return auth.Bearer{}, err
 	}
 	if r.Body != nil && r.Body != http.NoBody {
-		inBody, err := s.scanBody(r)
+		inBody, err := s.scanBody(r, at.hasToken)
 		if err != nil {
 			return auth.Bearer{}, err
 		}
@@ -128,7 +128,8 @@ func kindOf(media string) kind {
 	return other
 }
 
-// looksLike is for a body that does not say what it is.
+// looksLike is for a body that does not say that it is of one of these kinds: an
+// API may read it as one all the same.
 func looksLike(body []byte) kind {
 	switch body = bytes.TrimLeft(bytes.TrimPrefix(body, byteOrderMark), " \t\r\n"); {
 	case len(body) == 0:
@@ -141,33 +142,35 @@ func looksLike(body []byte) kind {
 	return other
 }
 
-// readBody is the body of a call if it is one to look into.
-func (s *sbt) readBody(r *http.Request) (body []byte, k kind, charset string, err error) {
+// readBody is the body of a call if it is one to look into. ours says that the
+// call is of this dialect for sure: then a body of a type that the services do not
+// know is looked at too, or one could hide an organization in it.
+func (s *sbt) readBody(r *http.Request, ours bool) (body []byte, k kind, charset string, err error) {
 	media, charset, err := dialect.MediaType(r)
 	if err != nil {
 		return nil, other, "", err
 	}
 	k = kindOf(media)
-	if k == other && media != "" {
+	if k == other && media != "" && !ours {
 		return nil, other, "", nil
 	}
-	if k != other && len(r.Header["Content-Encoding"]) > 0 {
-		return nil, other, "", errEncoded
+	if strings.HasPrefix(media, "multipart/") || len(r.Header["Content-Encoding"]) > 0 {
+		return nil, other, "", errMedia
 	}
 	if body, err = dialect.PeekBody(r, s.maxBody); err != nil {
 		return nil, other, "", err
 	}
-	if media == "" {
-		k = looksLike(body)
-	}
-	if len(body) == 0 {
+	switch {
+	case len(body) == 0:
 		k = other
+	case k == other:
+		k = looksLike(body)
 	}
 	return body, k, charset, nil
 }
 
-func (s *sbt) scanBody(r *http.Request) (f found, err error) {
-	body, k, charset, err := s.readBody(r)
+func (s *sbt) scanBody(r *http.Request, ours bool) (f found, err error) {
+	body, k, charset, err := s.readBody(r, ours)
 	if err != nil {
 		return found{}, err
 	}

@@ -67,7 +67,8 @@ func TestToken(t *testing.T) {
 		{name: "plain XML", media: "application/xml", body: "<SendMessage><securityToken>" + token + "</securityToken><orgCode>ACME</orgCode></SendMessage>"},
 		{name: "one here and one there", query: "orgCode=ACME", media: inJSON, body: `{"securityToken":"` + token + `"}`},
 		{name: "the same in both", query: both, media: inJSON, body: `{"securityToken":"` + token + `","orgCode":"ACME"}`},
-		{name: "a body that is not looked into", query: both, media: "text/plain", body: `{"orgCode":"B"`},
+		{name: "a body of no kind", query: both, media: "text/plain", body: `orgCode=B`},
+		{name: "another type", query: both, media: "text/plain", body: `{"orgCode":"ACME"}`},
 		{name: "a list", query: both, media: inJSON, body: `[{"orgCode":"B"}]`},
 		{name: "a value", query: both, media: inJSON, body: `"orgCode"`},
 		{name: "no body", query: both, media: inJSON},
@@ -81,6 +82,10 @@ func TestToken(t *testing.T) {
 		{name: "two organizations", query: both, media: inJSON, body: `{"orgCode":"ACME-WEST"}`, want: auth.Malformed},
 		{name: "two organizations by form", query: both, media: dialect.FormType, body: "orgCode=B", want: auth.Malformed},
 		{name: "two organizations by SOAP", query: both, media: inXML, body: envelopeOf("<orgCode>B</orgCode>"), want: auth.Malformed},
+		{name: "in a body of another type", media: "text/plain", body: `{"securityToken":"` + token + `"}`, want: auth.NoToken},
+		{name: "in a multipart form", media: "multipart/form-data; boundary=x", body: "--x\r\nContent-Disposition: form-data; name=\"securityToken\"\r\n\r\n" + token + "\r\n--x--\r\n", want: auth.NoToken},
+		{name: "two organizations by another type", query: both, media: "text/plain", body: ` {"orgCode":"B"}`, want: auth.Malformed},
+		{name: "an organization in a multipart form", query: "securityToken=" + token, media: "multipart/form-data; boundary=x", body: "--x\r\nContent-Disposition: form-data; name=\"orgCode\"\r\n\r\nB\r\n--x--\r\n", want: auth.Malformed},
 		{name: "two organizations by look", query: both, body: `{"orgCode":"B"}`, want: auth.Malformed},
 		{name: "token twice", query: "securityToken=x&SecurityToken=x", want: auth.Malformed},
 		{name: "organization twice", query: both + "&orgcode=ACME", want: auth.Malformed},
@@ -133,10 +138,17 @@ func TestToken(t *testing.T) {
 }
 
 func TestTokenOfACompressedBody(t *testing.T) {
-	r := call("securityToken="+token, "application/json", "\x1f\x8b")
+	for media, query := range map[string]string{"application/json": "", "text/plain": "securityToken=" + token, "": ""} {
+		r := call(query, media, "{}")
+		r.Header.Set("Content-Encoding", "gzip")
+		if _, err := newDialect(t).Token(r); !errors.Is(err, dialect.ErrMedia) {
+			t.Errorf("a compressed body of %q: %v", media, err)
+		}
+	}
+	r := call("", "text/plain", "{}") // somebody else's
 	r.Header.Set("Content-Encoding", "gzip")
-	if _, err := newDialect(t).Token(r); auth.RefusalOf(err).Reason != auth.Malformed {
-		t.Errorf("a compressed body: %v", err)
+	if _, err := newDialect(t).Token(r); auth.RefusalOf(err).Reason != auth.NoToken {
+		t.Errorf("somebody else's compressed body: %v", err)
 	}
 }
 
@@ -301,12 +313,12 @@ func stripped(t *testing.T, media string, body []byte) {
 	r := call("", media, string(body))
 	r.ContentLength = -1
 	s := &sbt{maxBody: maxMaxBody}
-	before, err := s.scanBody(r)
+	before, err := s.scanBody(r, false)
 	if err != nil {
 		t.Fatalf("%q: %v", body, err)
 	}
 	s.Strip(r)
-	after, err := s.scanBody(r)
+	after, err := s.scanBody(r, false)
 	if err != nil || after.token != "" || after.org != before.org || after.hasToken != before.hasToken || after.operation != before.operation {
 		left, _ := io.ReadAll(r.Body)
 		t.Fatalf("%q became %q: %+v, then %+v, %v", body, left, before, after, err)
