@@ -463,13 +463,17 @@ func TestPepper(t *testing.T) {
 func TestAllOrNothing(t *testing.T) {
 	w := newWorld(t)
 	w.apply(customers)
-	before := w.head()
-	// That a key still names the policy is seen at the last step of all.
-	err := w.refused(`
+	p, _, err := w.plan(`
 policies: {day: {state: absent}, new: {span: 1h}}
-tenants: [{code: NEW, keys: [{name: k}], users: [{name: u, password: p}]}, {code: ACME, disabled: true, users: [{name: ann, state: absent}]}]
+tenants: [{code: NEW, keys: [{name: k}], users: [{name: u, password: some-password}]}, {code: ACME, disabled: true, keys: [{name: main, policy: new}], users: [{name: ann, state: absent}]}]
 `)
-	if !errors.Is(err, auth.ErrConflict) || !strings.Contains(err.Error(), "nothing was changed: - policy day: ") {
+	if err != nil {
+		t.Fatal(err)
+	}
+	// That somebody names the policy now is seen at the last step of all.
+	w.apply(`tenants: [{code: ACME, users: [{name: bob, policy: day}]}]`)
+	before := w.head()
+	if _, err := p.Execute(t.Context()); !errors.Is(err, auth.ErrConflict) || !strings.Contains(err.Error(), "nothing was changed: - policy day: ") {
 		t.Errorf("error %v", err)
 	}
 	if got := w.head(); got != before {
@@ -477,6 +481,28 @@ tenants: [{code: NEW, keys: [{name: k}], users: [{name: u, password: p}]}, {code
 	}
 	if w.userOf("ann").ID == 0 {
 		t.Error("ann is gone")
+	}
+}
+
+// A policy goes with, or after, the last who names it; comparing says so already.
+func TestPolicyStillNamed(t *testing.T) {
+	w := newWorld(t)
+	w.apply(customers)
+	w.apply(`tenants: [{code: ACME, users: [{name: ann, policy: day}], organizations: [{number: 42, divisions: [{code: D1, users: [{name: bob, policy: day}]}]}]}]`)
+	const rest = ": give another policy, or state: absent, to whatever names it, in this file too if you like"
+	for file, want := range map[string]string{
+		`policies: {day: {state: absent}}`: "key ACME/main and 2 more name it",
+		"policies: {day: {state: absent}, new: {span: 1h}}\ntenants: [{code: ACME, keys: [{name: main, policy: new}], users: [{name: ann, state: absent}]}]": "user ACME/bob names it",
+		"policies: {day: {state: absent}}\ntenants: [{code: ACME, keys: [{name: main, state: absent}], users: [{name: bob, policy: ''}, {name: ann}]}]":      "user ACME/ann names it",
+	} {
+		_, _, err := w.plan(file)
+		if want := "f.yaml:1:25: policies.day.state: it cannot be removed while " + want + rest; !errors.Is(err, strict.ErrFile) || !strings.HasSuffix(err.Error(), ": "+want) {
+			t.Errorf("%s\ngot  %v\nwant %s", file, err, want)
+		}
+	}
+	out, text := w.apply("policies: {day: {state: absent}, new: {span: 1h}}\ntenants: [{code: ACME, keys: [{name: main, policy: new}], users: [{name: ann, state: absent}, {name: bob, policy: ''}]}]")
+	if out.Changes != 5 || !strings.Contains(text, "- policy day\n") {
+		t.Errorf("%+v\n%s", out, text)
 	}
 }
 

@@ -17,7 +17,7 @@ func (w *walk) key(in *key, rec *auth.Key, at *node) {
 	s := &step{what: "key", path: at.path + "/" + in.Name, event: at.event(in.Name)}
 	couldLogIn := there && open(rec, now)
 	replaced := w.secret(in, rec, at, s, there)
-	stated(s, in.Mark, "policy", &rec.Policy, in.Policy)
+	w.choose(in.Mark, s, rec.ID, &rec.Policy, in.Policy)
 	if in.Has("networks") && !slices.Equal(rec.Networks, in.Networks) {
 		s.notes = append(s.notes, "networks: "+show(rec.Networks)+" -> "+show(in.Networks))
 		rec.Networks = in.Networks
@@ -27,7 +27,6 @@ func (w *walk) key(in *key, rec *auth.Key, at *node) {
 		rec.Expires = in.Expires.at
 	}
 	stated(s, in.Mark, "disabled", &rec.Disabled, in.Disabled)
-	w.policy(in.Mark, in.Policy)
 	switch end := func() auth.End { return auth.End{Principal: rec.ID} }; {
 	case couldLogIn && !open(rec, now):
 		s.why, s.end = auth.EndDisabled, end

@@ -79,7 +79,7 @@ func (w *walk) removeMembers(in *account, at *node) {
 		rec := keys[k.Name]
 		if s := w.removeOne(rec != nil, "key", k.Name, at, at, func(tx auth.Tx) error { return tx.DeleteKey(rec.ID) }); s != nil {
 			s.why, s.end = auth.EndDisabled, func() auth.End { return auth.End{Principal: rec.ID} }
-			w.goneKeys[rec.ID] = true
+			w.goneKeys[rec.ID], w.freed[rec.ID] = true, true
 		}
 	}
 	for i := range in.Apps {
@@ -106,6 +106,7 @@ func (w *walk) removeMembers(in *account, at *node) {
 		}
 		if s := w.removeOne(there, "user", u.Name, at, at.tenant, func(tx auth.Tx) error { return tx.DeleteUser(rec.ID) }); s != nil {
 			s.why, s.end = auth.EndDisabled, func() auth.End { return auth.End{Principal: rec.ID} }
+			w.freed[rec.ID] = true
 		}
 	}
 }

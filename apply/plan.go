@@ -83,7 +83,10 @@ const attempts = 5
 func (p *Plan) look(ctx context.Context) (w *walk, err error) {
 	err = p.to.View(ctx, func(r auth.Reader) error {
 		w = newWalk(p, r)
-		return w.file()
+		if err := w.file(); err != nil {
+			return err
+		}
+		return w.stillNamed()
 	})
 	return w, err
 }

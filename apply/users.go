@@ -27,8 +27,7 @@ func (w *walk) user(in *user, at *node) {
 	stated(s, in.Mark, "full_name", &rec.FullName, in.FullName)
 	stated(s, in.Mark, "display_name", &rec.DisplayName, in.DisplayName)
 	stated(s, in.Mark, "email", &rec.Email, in.Email)
-	stated(s, in.Mark, "policy", &rec.Policy, in.Policy)
-	w.policy(in.Mark, in.Policy)
+	w.choose(in.Mark, s, rec.ID, &rec.Policy, in.Policy)
 	switch end := func() auth.End { return auth.End{Principal: rec.ID} }; {
 	case wasActive && !rec.Active:
 		s.why, s.end = auth.EndDisabled, end

@@ -3,7 +3,6 @@ package apply
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -21,7 +20,9 @@ type walk struct {
 	errs   strict.Errors
 	broken error // of the store
 
-	policies map[string]bool // that keys and users may name
+	policies map[string]bool           // that keys and users may name
+	undo     map[string]*policy        // stored ones that are removed
+	freed    map[auth.PrincipalID]bool // keys and users that are removed, or name another policy than is stored
 
 	define, remove, put, undefine []*step // in the order in which they are taken
 
@@ -64,7 +65,8 @@ func (s *step) String() string {
 }
 
 func newWalk(p *Plan, r auth.Reader) *walk {
-	return &walk{p: p, r: r, policies: map[string]bool{}, looked: map[*account]*auth.Account{},
+	return &walk{p: p, r: r, policies: map[string]bool{}, undo: map[string]*policy{}, freed: map[auth.PrincipalID]bool{},
+		looked:   map[*account]*auth.Account{},
 		goneKeys: map[auth.PrincipalID]bool{}, goneCount: map[auth.AccountID]int{}}
 }
 
@@ -100,39 +102,6 @@ func (w *walk) found(err error) bool {
 	return err == nil
 }
 
-func (w *walk) allPolicies() {
-	known, err := w.r.Policies()
-	w.found(err)
-	stored := map[string]auth.Policy{}
-	for _, p := range known {
-		stored[p.Name], w.policies[p.Name] = p, true
-	}
-	for i := range w.p.file.policies {
-		in := &w.p.file.policies[i]
-		old, there := stored[in.name]
-		w.policies[in.name] = in.State != absent
-		s := &step{what: "policy", path: in.name, event: audit.Event{Subject: in.name}}
-		switch {
-		case in.State != absent:
-			next := in.Auth(in.name)
-			if there {
-				note(s, "span", &old.Span, next.Span)
-				note(s, "idle", &old.Idle, next.Idle)
-				note(s, "uses", &old.Uses, next.Uses)
-				note(s, "expire_on_new", &old.ExpireOnNew, next.ExpireOnNew)
-				note(s, "never", &old.Never, next.Never)
-			}
-			s.do = func(tx auth.Tx) error { return tx.PutPolicy(&next) }
-			w.add(&w.define, s, there)
-		case there:
-			s.sign, s.do = "-", func(tx auth.Tx) error { return tx.DeletePolicy(in.name) }
-			w.undefine = append(w.undefine, s)
-		default:
-			w.same++
-		}
-	}
-}
-
 // add lists a step that creates, or changes what is noted.
 func (w *walk) add(list *[]*step, s *step, there bool) {
 	switch {
@@ -145,29 +114,6 @@ func (w *walk) add(list *[]*step, s *step, there bool) {
 		return
 	}
 	*list = append(*list, s)
-}
-
-// policy checks a policy that an entry names.
-func (w *walk) policy(m strict.Mark, name string) {
-	if name == "" || w.policies[name] {
-		return
-	}
-	var names []string
-	for _, n := range slices.Sorted(maps.Keys(w.policies)) {
-		if w.policies[n] {
-			names = append(names, n)
-		}
-	}
-	what := "there is no such policy"
-	switch near := strict.Near(name, names); {
-	case near != "":
-		what += fmt.Sprintf(", did you mean %q?", near)
-	case len(names) == 0:
-		what += ": define it under policies"
-	default:
-		what += ": define it under policies, or use one of " + strings.Join(names[:min(len(names), 10)], ", ")
-	}
-	w.errs.Add(m.Errorf("policy", "%s", what))
 }
 
 // note sets a field and notes the change.
