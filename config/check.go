@@ -49,6 +49,8 @@ func (c *Config) checkAddresses(errs *strict.Errors) {
 	n, portErr := strconv.ParseUint(port, 10, 16)
 	_, ipErr := netip.ParseAddr(host)
 	switch {
+	case c.Listen != "" && strings.Trim(c.Listen, "0123456789") == "":
+		errs.Add(c.Errorf("listen", "%q is a port alone: write 127.0.0.1:%s", c.Listen, c.Listen))
 	case err != nil || portErr != nil || n > 65535:
 		errs.Add(c.Errorf("listen", "%q is not an address and a port: write it like 127.0.0.1:8443, [::1]:8443 or :8443", c.Listen))
 	case host != "" && ipErr != nil && !isHostName(host):

@@ -13,11 +13,11 @@ import (
 // [Config.SetDefaults] called is usable but for its mounts.
 type Config struct {
 	strict.Mark
-	Listen         string         `yaml:"listen"`          // host:port
-	TLS            TLS            `yaml:"tls"`             // zero: only trusted proxies that say https are served
-	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"` // believed about the client's address and scheme
-	Data           string         `yaml:"data"`            // database file
-	Keys           string         `yaml:"keys"`            // key set file
+	Listen         string         `yaml:"listen" like:"127.0.0.1:*"` // host:port
+	TLS            TLS            `yaml:"tls"`                       // zero: only trusted proxies that say https are served
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`           // believed about the client's address and scheme
+	Data           string         `yaml:"data"`                      // database file
+	Keys           string         `yaml:"keys"`                      // key set file
 	Mounts         []Mount        `yaml:"mounts"`
 	Limits         Limits         `yaml:"limits"`
 	Log            Log            `yaml:"log"`

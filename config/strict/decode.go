@@ -52,9 +52,9 @@ func (s *source) into(n ast.Node, into any, p *path) {
 	s.value(n, v.Elem(), p, "")
 }
 
-// value decodes n into v. enum lists the words a string may be.
-func (s *source) value(n ast.Node, v reflect.Value, p *path, enum string) {
-	if s.raw(n, v, p) || s.text(n, v, p, enum) {
+// value decodes n into v, of a field with this tag.
+func (s *source) value(n ast.Node, v reflect.Value, p *path, tag reflect.StructTag) {
+	if s.raw(n, v, p) || s.text(n, v, p, tag) {
 		return
 	}
 	switch v.Kind() {
@@ -62,11 +62,11 @@ func (s *source) value(n ast.Node, v reflect.Value, p *path, enum string) {
 		if v.IsNil() {
 			v.Set(reflect.New(v.Type().Elem()))
 		}
-		s.value(n, v.Elem(), p, enum)
+		s.value(n, v.Elem(), p, tag)
 	case reflect.Struct:
 		s.structure(n, v, p)
 	case reflect.Slice:
-		s.list(n, v, p, enum)
+		s.list(n, v, p, tag)
 	case reflect.Map:
 		s.mapping(n, v, p)
 	default:
@@ -100,7 +100,7 @@ func (s *source) structure(n ast.Node, v reflect.Value, p *path) {
 		at := &path{parent: p, name: name}
 		for _, f := range fields {
 			if name == f.name && name != "" {
-				s.value(pair.Value, v.FieldByIndex(f.index), at, f.enum)
+				s.value(pair.Value, v.FieldByIndex(f.index), at, f.tag)
 				return
 			}
 		}
@@ -146,7 +146,7 @@ func (s *source) unknown(name string, pair *ast.MappingValueNode, fields []field
 	s.fail(position(pair.Key), p, "%s", what)
 }
 
-func (s *source) list(n ast.Node, v reflect.Value, p *path, enum string) {
+func (s *source) list(n ast.Node, v reflect.Value, p *path, tag reflect.StructTag) {
 	if n.Type() == ast.NullType {
 		return
 	}
@@ -157,7 +157,7 @@ func (s *source) list(n ast.Node, v reflect.Value, p *path, enum string) {
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(l.Values), len(l.Values)))
 	for i, n := range l.Values {
-		s.value(n, v.Index(i), &path{parent: p, index: i}, enum)
+		s.value(n, v.Index(i), &path{parent: p, index: i}, tag)
 	}
 }
 
@@ -183,8 +183,9 @@ func (s *source) mapping(n ast.Node, v reflect.Value, p *path) {
 
 // field is a field that a file can set, or a mark, which has no name.
 type field struct {
-	index      []int
-	name, enum string
+	index []int
+	name  string
+	tag   reflect.StructTag
 }
 
 // fields are those of a struct type. The fields of embedded structs count as the
@@ -201,7 +202,7 @@ func (s *source) fields(t reflect.Type) []field {
 				l = append(l, field{index: f.Index})
 			}
 		case f.IsExported() && !f.Anonymous && f.Tag.Get("yaml") != "-":
-			l = append(l, field{f.Index, fieldName(f), f.Tag.Get("enum")})
+			l = append(l, field{f.Index, fieldName(f), f.Tag})
 		}
 	}
 	if s.types == nil {

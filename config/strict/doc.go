@@ -16,8 +16,10 @@
 //
 // Field names come from the yaml tag, else from the Go name (ExpireOnNew is
 // expire_on_new). An enum tag lists the allowed words of a string field,
-// separated by |. Text that reads as a number or as true must be quoted: what
-// YAML makes of an unquoted 0123 is no secret's business.
+// separated by |; a like tag shows what to write where the file has a number, with
+// a star in its place. Text that reads as a number or as true must be quoted: what
+// YAML makes of an unquoted 0123 is no secret's business. Numbers are decimal and
+// have no leading zeros, for the same reason.
 //
 // This package must not know what the fields mean.
 package strict

@@ -17,7 +17,7 @@ import (
 
 // text decodes the types that a file writes as text. It reports whether v is of
 // such a type.
-func (s *source) text(n ast.Node, v reflect.Value, p *path, enum string) bool {
+func (s *source) text(n ast.Node, v reflect.Value, p *path, tag reflect.StructTag) bool {
 	var parse func(string) error
 	switch into := v.Addr().Interface().(type) {
 	case *time.Duration:
@@ -32,7 +32,7 @@ func (s *source) text(n ast.Node, v reflect.Value, p *path, enum string) bool {
 		if v.Kind() != reflect.String {
 			return false
 		}
-		parse = func(t string) error { v.SetString(t); return oneOf(t, enum) }
+		parse = func(t string) error { v.SetString(t); return oneOf(t, tag.Get("enum")) }
 	}
 	var t string
 	switch n := n.(type) {
@@ -45,7 +45,7 @@ func (s *source) text(n ast.Node, v reflect.Value, p *path, enum string) bool {
 		return true
 	case *ast.IntegerNode: // a number without unit, which the parsers of text have their say about
 		if v.Kind() == reflect.String {
-			s.fail(position(n), p, "reads as a number: put it in quotes")
+			s.fail(position(n), p, "reads as a number: %s", s.instead(n.GetToken().Value, tag))
 			return true
 		}
 		t = n.GetToken().Value
@@ -64,6 +64,15 @@ func (s *source) text(n ast.Node, v reflect.Value, p *path, enum string) bool {
 		s.fail(position(n), p, "%s%s", s.echo(t), err)
 	}
 	return true
+}
+
+// instead says what to write for a number where text belongs. A field's like tag
+// shows it with a star in the number's place, such as 127.0.0.1:*.
+func (s *source) instead(number string, tag reflect.StructTag) string {
+	if like := tag.Get("like"); like != "" && !s.o.Secrets {
+		return "write " + strings.ReplaceAll(like, "*", short(number))
+	}
+	return "put it in quotes"
 }
 
 // echo repeats a wrong value, in files whose values may be repeated.
@@ -178,33 +187,40 @@ func (s *source) scalar(n ast.Node, v reflect.Value, p *path) {
 		}
 		s.fail(position(n), p, "is %s: write true or false, without quotes", kind(n))
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		i, whole := integer(n)
-		switch {
-		case whole && !v.OverflowInt(i):
-			v.SetInt(i)
-		case kind(n) == number, n.GetToken().Type == token.StringType && strings.Trim(n.GetToken().Value, "0123456789") == "":
-			// Too many digits are text to the parser.
-			s.fail(position(n), p, "is not a whole number of at most 19 digits")
-		default:
-			s.fail(position(n), p, "is %s: write a whole number, without quotes", kind(n))
+		i, err := integer(n, v.Type().Bits())
+		if err != nil {
+			s.fail(position(n), p, "%s", err)
+			return
 		}
+		v.SetInt(i)
 	default:
 		panic(fmt.Sprintf("strict: field %s has type %s, which no file can hold", p, v.Type())) // the caller's mistake
 	}
 }
 
-func integer(n ast.Node) (int64, bool) {
-	i, ok := n.(*ast.IntegerNode)
-	if !ok {
-		return 0, false
+// integer reads a whole number, in decimal alone: YAML reads 0123 as 83, and
+// customers' numbers are often padded with zeros.
+func integer(n ast.Node, bits int) (int64, error) {
+	t := n.GetToken()
+	digits := strings.TrimPrefix(t.Value, "-")
+	plain := digits != "" && strings.Trim(digits, "0123456789") == ""
+	_, whole := n.(*ast.IntegerNode)
+	quoted := t.Type == token.SingleQuoteType || t.Type == token.DoubleQuoteType
+	switch {
+	case plain && quoted:
+		return 0, wrong("stands in quotes, so that it is text: write the number without quotes and leading zeros")
+	case plain && len(digits) > 1 && digits[0] == '0' && (whole || t.Type == token.StringType):
+		return 0, wrong("begins with 0, which YAML takes for octal: write it without the leading zeros")
+	case plain && (whole || t.Type == token.StringType): // too many digits are text to the parser
+		i, err := strconv.ParseInt(t.Value, 10, bits)
+		if err != nil {
+			return 0, wrong("is not a whole number of at most 19 digits")
+		}
+		return i, nil
+	case whole:
+		return 0, wrong("is not a number in plain decimal: write its digits alone, without 0x, 0o, 0b, _ and +")
+	case kind(n) == number:
+		return 0, wrong("is not a whole number of at most 19 digits")
 	}
-	switch i := i.Value.(type) {
-	case int64:
-		return i, true
-	case uint64:
-		return int64(i), i <= math.MaxInt64
-	case int:
-		return int64(i), true
-	}
-	return 0, false
+	return 0, wrong("is " + kind(n) + ": write a whole number, without quotes")
 }

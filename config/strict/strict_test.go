@@ -109,6 +109,38 @@ func TestNothingIsMentionedOfSecrets(t *testing.T) {
 	}
 }
 
+// YAML has more ways to write a number than people who copy a customer's number
+// know of.
+func TestNumbers(t *testing.T) {
+	const (
+		zeros   = "begins with 0, which YAML takes for octal: write it without the leading zeros"
+		decimal = "is not a number in plain decimal: write its digits alone, without 0x, 0o, 0b, _ and +"
+		quotes  = "stands in quotes, so that it is text: write the number without quotes and leading zeros"
+		large   = "is not a whole number of at most 19 digits"
+	)
+	for text, want := range map[string]string{
+		"0123": zeros, "089": zeros, "-012": zeros, "00": zeros,
+		"0x1F": decimal, "-0x1F": decimal, "0o17": decimal, "0b11": decimal, "1_000": decimal, "0_1": decimal, "+5": decimal,
+		"'7'": quotes, `"0123"`: quotes,
+		"9223372036854775808": large, "99999999999999999999": large, "1.5": large,
+		"1e3": "is text: write a whole number, without quotes", "|\n  7": "is text: write a whole number, without quotes",
+	} {
+		for _, o := range []strict.Options{{}, {Secrets: true}} {
+			var v outer
+			err := strict.Decode("f", []byte("number: "+text), &v, o)
+			if want := "f:1:9: number: " + want; err == nil || err.Error() != want {
+				t.Errorf("%s:\ngot  %v\nwant %s", text, err, want)
+			}
+		}
+	}
+	for text, want := range map[string]int64{"0": 0, "7": 7, "-5": -5, "10": 10, "9223372036854775807": math.MaxInt64, "12 # twelve": 12} {
+		var v outer
+		if err := strict.Decode("f", []byte("number: "+text), &v, strict.Options{}); err != nil || v.Number != want {
+			t.Errorf("%s: %d, %v", text, v.Number, err)
+		}
+	}
+}
+
 func TestBounds(t *testing.T) {
 	many := func(f string, n int) string {
 		var b strings.Builder
