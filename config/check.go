@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,7 +25,7 @@ func (c *Config) check() error {
 			errs.Add(c.Errorf(f.name, "is empty: name a file"))
 		}
 	}
-	if c.Data == c.Keys {
+	if filepath.Clean(c.Data) == filepath.Clean(c.Keys) {
 		errs.Add(c.Errorf("keys", "is the same file as data: the key set needs one of its own"))
 	}
 	if len(c.Mounts) == 0 {

@@ -3,6 +3,7 @@ package config
 import (
 	_ "embed" // the example
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -96,17 +97,28 @@ func def[T comparable](field *T, value T) {
 // maxFile bounds a configuration, in bytes.
 const maxFile = 1 << 20
 
-// Load reads the configuration in a file. An error says what to change; it wraps
-// [strict.ErrFile] if the file could be read.
+// Load reads the configuration in a file. The files that it names are looked for
+// from the folder in which it stands, wherever the program was started. An error
+// says what to change; it wraps [strict.ErrFile] if the file could be read.
 func Load(path string) (*Config, error) {
 	data, err := strict.Load(path, strict.Options{Max: maxFile})
 	if err != nil {
 		return nil, err
 	}
-	return Parse(path, data)
+	c, err := Parse(path, data)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range []*string{&c.Data, &c.Keys, &c.TLS.Cert, &c.TLS.Key} {
+		if *f != "" && !filepath.IsAbs(*f) {
+			*f = filepath.Join(filepath.Dir(path), *f)
+		}
+	}
+	return c, nil
 }
 
-// Parse reads a configuration; name is what errors call it.
+// Parse reads a configuration; name is what errors call it. Relative paths stay
+// as they are.
 func Parse(name string, data []byte) (*Config, error) {
 	c := new(Config)
 	if err := strict.Decode(name, data, c, strict.Options{Max: maxFile}); err != nil {

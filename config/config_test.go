@@ -202,6 +202,40 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// The same file means the same database, wherever a command is called.
+func TestPathsStartAtTheFile(t *testing.T) {
+	dir := t.TempDir()
+	file := []byte("data: sallyport.db\nkeys: ../keys.json\ntls: {cert: tls/a.crt, key: /etc/a.key}\nmounts: [{dialect: electa}]\n")
+	if err := os.WriteFile(filepath.Join(dir, "config.yaml"), file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := func(c *config.Config, err error) [4]string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return [4]string{c.Data, c.Keys, c.TLS.Cert, c.TLS.Key}
+	}
+	if got, want := got(config.Load(filepath.Join(dir, "config.yaml"))), [4]string{filepath.Join(dir, "sallyport.db"),
+		filepath.Join(filepath.Dir(dir), "keys.json"), filepath.Join(dir, "tls/a.crt"), "/etc/a.key"}; got != want {
+		t.Errorf("loaded from elsewhere: %q, want %q", got, want)
+	}
+	t.Chdir(dir)
+	if got, want := got(config.Load("config.yaml")), [4]string{"sallyport.db", "../keys.json", "tls/a.crt", "/etc/a.key"}; got != want {
+		t.Errorf("loaded where it stands: %q, want %q", got, want)
+	}
+	if got, want := got(config.Parse("x/config.yaml", file)), [4]string{"sallyport.db", "../keys.json", "tls/a.crt", "/etc/a.key"}; got != want {
+		t.Errorf("parsed: %q, want %q", got, want)
+	}
+	least := filepath.Join(dir, "least.yaml")
+	if err := os.WriteFile(least, []byte("trusted_proxies: [10.0.0.1]\nmounts: [{dialect: electa}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := got(config.Load(least)); got[0] != "/var/lib/sallyport/sallyport.db" || got[2] != "" || got[3] != "" {
+		t.Errorf("without a word about files: %q", got)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(config.Example())
 	for _, c := range wrong {
