@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/sallyport/sallyport/auth"
@@ -36,7 +37,7 @@ func openKeys(path, database string, log *slog.Logger) (*secret.Keys, error) {
 	case errors.Is(err, fs.ErrExist): // another process was first
 		return secret.LoadKeys(path)
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%w: make the directory first", err)
+		return nil, fmt.Errorf("%w: make the directory %s first, for the user that runs this", err, filepath.Dir(path))
 	case err != nil:
 		return nil, err
 	}

@@ -3,12 +3,12 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 
 	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/config"
+	"github.com/sallyport/sallyport/config/strict"
 	"github.com/sallyport/sallyport/dialect"
 )
 
@@ -49,16 +49,24 @@ func mountOne(router *dialect.Router, service *auth.Service, c *config.Mount) er
 	}
 	m := coreMount(c, def)
 	d, err := def.New(dialect.Config{Service: service, Mount: m, Options: c.DecodeOptions})
-	if err != nil {
-		return fmt.Errorf("mount %q: %w", m.Name, err)
+	switch {
+	case errors.Is(err, strict.ErrFile): // names its line already
+		return err
+	case err != nil:
+		return c.Errorf("options", "%s", reason(err))
 	}
 	if err := m.Validate(); err != nil {
-		return c.Errorf("", "%v", err)
+		return c.Errorf("", "%s", reason(err))
 	}
 	if err := router.Mount(c.Hosts, strings.TrimSuffix(c.Prefix, "/"), m, d); err != nil {
 		return c.Errorf("", "%v", err)
 	}
 	return nil
+}
+
+// reason is an error of the core's without its first word.
+func reason(err error) string {
+	return strings.TrimPrefix(err.Error(), auth.ErrInvalid.Error()+": ")
 }
 
 // coreMount is the mount as the core has it: the configuration's word where it

@@ -21,7 +21,7 @@ func (s *Server) listen(ctx context.Context) error {
 	if s.cfg.TLS.On() {
 		var err error
 		if s.cert, err = newCertificate(s.cfg.TLS.Cert, s.cfg.TLS.Key, s.log); err != nil {
-			return err
+			return badCertificate(s.cfg, err)
 		}
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.cfg.Listen)

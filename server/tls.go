@@ -3,12 +3,15 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
 	"sync/atomic"
 	"time"
+
+	"github.com/sallyport/sallyport/config"
 )
 
 // certificatePoll is how often the certificate's files are looked at. Renewal
@@ -36,6 +39,23 @@ func newCertificate(cert, key string, log *slog.Logger) (*certificate, error) {
 	}
 	c.seen = seen
 	return c, nil
+}
+
+// badCertificate says which line of the configuration is at fault and what to do.
+func badCertificate(cfg *config.Config, err error) error {
+	field, todo := "tls", "give the certificate (chain) and the key that belongs to it, both PEM"
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		field, todo = "tls.cert", "let the user that runs this read it"
+		if path.Path == cfg.TLS.Key {
+			field = "tls.key"
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			todo = "put the file there, or name the right one"
+		}
+		err = path
+	}
+	return cfg.Errorf(field, "%v: %s", err, todo)
 }
 
 func (c *certificate) load() error {
