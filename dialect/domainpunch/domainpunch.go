@@ -133,7 +133,10 @@ func (d *domainpunch) login(w http.ResponseWriter, r *http.Request, from auth.Or
 	}
 	grant, err := d.service.Login(r.Context(), &attempt)
 	if err == nil {
-		err = d.replace(r, from, &grant)
+		err = d.oneFactor(r, from, &grant)
+	}
+	if err == nil {
+		err = d.endOld(r, from)
 	}
 	if err != nil {
 		d.refuseLogin(w, err)
@@ -144,17 +147,21 @@ func (d *domainpunch) login(w http.ResponseWriter, r *http.Request, from auth.Or
 	d.answer(r, dir, &grant).write(w, http.StatusOK)
 }
 
-// replace ends the session that a successful login came with (inferred). A
-// user who needs a second factor, for which the API has no command, gets no
-// session at all.
-func (d *domainpunch) replace(r *http.Request, from auth.Origin, grant *auth.Grant) error {
-	if user := grant.Session.Identity.User; slices.Contains(d.o.SecondFactorGroups, user.Group) {
-		unsent := d.bearer(grant.Token)
-		if err := d.service.Logout(r.Context(), &unsent, from); err != nil {
-			return err
-		}
-		return errSecondFactor
+// oneFactor ends the session again if its user needs a second factor, for which
+// the API has no command.
+func (d *domainpunch) oneFactor(r *http.Request, from auth.Origin, grant *auth.Grant) error {
+	if !slices.Contains(d.o.SecondFactorGroups, grant.Session.Identity.User.Group) {
+		return nil
 	}
+	unsent := d.bearer(grant.Token)
+	if err := d.service.Logout(r.Context(), &unsent, from); err != nil {
+		return err
+	}
+	return errSecondFactor
+}
+
+// endOld ends the session that a successful login came with (inferred).
+func (d *domainpunch) endOld(r *http.Request, from auth.Origin) error {
 	old, err := d.find(r)
 	if err != nil {
 		return nil //nolint:nilerr // what cannot be found cannot be ended, and the login does not need it

@@ -98,6 +98,18 @@ func TestUsedRemembersAsLongAsNeeded(t *testing.T) {
 	}
 }
 
+// TestUsedAfterTheClockWasSetBack: it does not keep everything until that time
+// comes again.
+func TestUsedAfterTheClockWasSetBack(t *testing.T) {
+	u := newUsed(2)
+	u.take(token32(0), 1000)
+	for now := int64(100); now < 200; now++ {
+		if !u.take(token32(int(now)), now) || len(u.young)+len(u.old) > 8 {
+			t.Fatalf("at %d: %d are remembered", now, len(u.young)+len(u.old))
+		}
+	}
+}
+
 func TestUsedIsBounded(t *testing.T) {
 	u := newUsed(2)
 	for i := range maxUsed {

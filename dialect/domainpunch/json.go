@@ -8,7 +8,7 @@ import (
 
 // object is a JSON object as PHP's json_encode writes it: members in the order
 // in which they were put, no white space, slashes escaped, and everything beyond
-// ASCII as \u with lower-case digits. Clients in the field compare bytes.
+// ASCII as \u with lower-case digits. The vendor's samples are so.
 type object struct{ b []byte }
 
 func newObject() *object { return &object{append(make([]byte, 0, 640), '{')} }

@@ -52,7 +52,7 @@ func read(r *http.Request) (asked, error) {
 	if err != nil {
 		return asked{}, err
 	}
-	// That it is auth is known. Here it is said twice with two meanings, or not.
+	// It is auth, and must not be something else as well.
 	if _, _, err := either(&p, "c"); err != nil {
 		return asked{}, err
 	}
@@ -109,8 +109,7 @@ func directory(r *http.Request) string {
 	return path[:strings.LastIndexByte(path, '/')+1]
 }
 
-// setCookie sets the session's cookie; its attributes are inferred. It is no
-// secret to the browser's user, but to the pages and wires between.
+// setCookie sets the session's cookie; its attributes are inferred.
 func (d *domainpunch) setCookie(h http.Header, dir, session string) {
 	h.Set("Set-Cookie", d.o.Cookie+"="+session+"; Path="+dir+"; HttpOnly; Secure; SameSite=Lax")
 }
