@@ -1,0 +1,92 @@
+package sbt
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/sallyport/sallyport/auth"
+)
+
+// The operation's name comes from the client and becomes part of the reply: only
+// what can be a name is taken.
+func TestLastName(t *testing.T) {
+	for path, want := range map[string]string{
+		"/a/b.svc/GetOrgTree":                   "GetOrgTree",
+		"/a/b.svc/GetOrgTree/":                  "GetOrgTree",
+		"http://SBTService/IMessage/RequestVBT": "RequestVBT",
+		"V2":                                    "V2",
+		"/a/2V":                                 "",
+		"/a/b.svc":                              "",
+		"/a/<b>":                                "",
+		`/a/b"`:                                 "",
+		"/a/b c":                                "",
+		"/a/b_c":                                "",
+		"/a/b@":                                 "",
+		"/a/b[":                                 "",
+		"/a/\u00e9":                             "",
+		"/a/ \n":                                "",
+		"/":                                     "",
+		"":                                      "",
+		"/" + strings.Repeat("a", maxOperation): strings.Repeat("a", maxOperation),
+		"/" + strings.Repeat("a", maxOperation+1): "",
+	} {
+		if got := lastName(path); got != want {
+			t.Errorf("%q calls %q, want %q", path, got, want)
+		}
+	}
+}
+
+// Every reason has an answer at the login and on calls, and only a wrong token
+// has the code at which clients log in again.
+func TestEveryReason(t *testing.T) {
+	s := newDialect(t)
+	for _, reason := range []auth.Reason{
+		auth.BadCredentials, auth.Inactive, auth.Locked, auth.Throttled, auth.UnknownApp, auth.MissingApp, auth.Malformed, auth.Busy,
+		auth.Unavailable, auth.NoToken, auth.UnknownToken, auth.TwoTokens, auth.WrongAccount, auth.Insecure, "a reason of tomorrow",
+	} {
+		if a := s.answers.atLogin(reason); a.code != codeWrongKey && a.code != codeTrouble {
+			t.Errorf("%s at the login: %+v", reason, a)
+		}
+		switch a := s.answers.onCall(reason); reason {
+		case auth.NoToken, auth.UnknownToken, auth.TwoTokens, auth.BadCredentials, auth.Inactive:
+			if a.code != codeWrongToken {
+				t.Errorf("%s on a call: %+v", reason, a)
+			}
+		default:
+			if a.code == codeWrongToken || a.code == codeOK {
+				t.Errorf("%s on a call: %+v", reason, a)
+			}
+		}
+	}
+}
+
+// A refusal comes in the shape of the call.
+func TestShape(t *testing.T) {
+	for name, c := range map[string]struct {
+		path, media, action string
+		soap                bool
+	}{
+		"SOAP by folder":         {path: "/Sbt.App.SetUp/wsservices/MessageWSService.svc", soap: true},
+		"JSON by folder":         {path: "/SBT.App.SetUp/RSServices/MessageRSService.svc/SendMessage", media: "text/xml", action: "x"},
+		"SOAP by type":           {path: "/behind/another/prefix", media: "text/xml; charset=utf-8", soap: true},
+		"SOAP by action":         {path: "/behind/another/prefix", action: `""`, soap: true},
+		"JSON by type":           {path: "/behind/another/prefix", media: "application/json"},
+		"a type nobody can read": {path: "/x", media: "text/xml; charset"},
+	} {
+		r := &http.Request{Method: http.MethodPost, URL: &url.URL{Path: c.path}, Header: http.Header{}}
+		if c.media != "" {
+			r.Header.Set("Content-Type", c.media)
+		}
+		if c.action != "" {
+			r.Header.Set("SOAPAction", c.action)
+		}
+		w := httptest.NewRecorder()
+		newDialect(t).Refuse(w, r, auth.Refuse(auth.UnknownToken, nil))
+		if got := strings.HasPrefix(w.Body.String(), "<s:Envelope"); got != c.soap {
+			t.Errorf("%s: %s", name, w.Body)
+		}
+	}
+}
