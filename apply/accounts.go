@@ -92,6 +92,9 @@ func (w *walk) account(in *account, level auth.Level, parent *node) {
 	s := &step{what: level.String()}
 	wasOn := there && !rec.Disabled
 	stated(s, in.Mark, "code", &rec.Code, in.Code)
+	if there && rec.Number == 0 && in.Has("number") {
+		s.notes, rec.Number = append(s.notes, "number: none -> "+show(in.Number)), in.Number
+	}
 	stated(s, in.Mark, "number", &rec.Number, in.Number)
 	stated(s, in.Mark, "name", &rec.Name, in.Name)
 	stated(s, in.Mark, "disabled", &rec.Disabled, in.Disabled)
@@ -192,6 +195,13 @@ func (w *walk) left(n *node) string {
 	if len(keys)+len(users)+len(apps)+len(below) == w.goneCount[n.rec.ID] {
 		return ""
 	}
-	return fmt.Sprintf("more than the file removes (it has %d keys, %d users, %d apps and %d accounts below it)",
-		len(keys), len(users), len(apps), len(below))
+	return fmt.Sprintf("more than the file removes (it has %s, %s, %s and %s below it)",
+		plural(len(keys), "key"), plural(len(users), "user"), plural(len(apps), "app"), plural(len(below), "account"))
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -174,12 +174,12 @@ const customers = `
 policies: {day: {span: 1d}}
 tenants:
   - code: ACME
-    keys: [{name: main, secret: first-secret, policy: day}]
+    keys: [{name: main, secret: first-secret-of-acme, policy: day}]
     apps: [{key: app-1, name: One}]
     users: [{name: ann, password: ann-password, rights: 7}]
     organizations:
       - number: 42
-        keys: [{name: main, secret: second-secret, networks: [10.0.0.0/8]}, {name: made}]
+        keys: [{name: main, secret: second-secret-of-acme, networks: [10.0.0.0/8]}, {name: made}]
         divisions: [{code: D1, users: [{name: bob, password_hash: "$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"}]}]
 `
 
@@ -207,6 +207,9 @@ func TestCreate(t *testing.T) {
 `; text != want {
 		t.Errorf("plan is\n%swant\n%s", text, want)
 	}
+	if p, _, err := w.plan(customers); err != nil || fmt.Sprint(p.Generates()) != "[ACME/42/made]" {
+		t.Errorf("generates %v, %v", p, err)
+	}
 	out, _ := w.apply(customers)
 	if out.Changes != 10 || out.Ended != 0 || len(out.Generated) != 1 {
 		t.Fatalf("outcome %+v", out)
@@ -215,7 +218,7 @@ func TestCreate(t *testing.T) {
 	if g.Account != "ACME/42" || g.Key != "made" || w.keyOf(g.Secret).Name != "made" {
 		t.Errorf("generated %s %s", g.Account, g.Key)
 	}
-	k := w.keyOf("first-secret")
+	k := w.keyOf("first-secret-of-acme")
 	if k.Policy != "day" || k.Created != today || k.Pepper != w.keys.Pepper() || k.Disabled {
 		t.Errorf("key %+v", k)
 	}
@@ -276,6 +279,43 @@ func TestNothingToDoTakesNoLock(t *testing.T) {
 	}
 }
 
+// What is weak or of no use is told when it is set, and not each time.
+func TestRemarks(t *testing.T) {
+	w := newWorld(t)
+	const file = `
+tenants:
+  - code: ACME
+    keys:
+      - {name: fifteen, secret: 123456789-12345}
+      - {name: sixteen, secret: äöü456789-123456}
+      - {name: late, expires: 2026-05-04T03:02:01Z}
+      - {name: in-time, expires: 2026-05-04T03:02:02Z}
+    users: [{name: seven, password: 123456-}, {name: eight, password: äöü4567-}]
+`
+	_, text := w.apply(file)
+	if want := `+ tenant ACME
++ key ACME/fifteen
++ key ACME/sixteen
++ key ACME/late
++ key ACME/in-time
++ user ACME/seven
++ user ACME/eight
+! key ACME/fifteen: its secret has fewer than 16 characters and may be guessed (state none to have one made)
+! key ACME/late: has expired already, so nobody can log in with it
+! user ACME/seven: the password has fewer than 8 characters and may be guessed
+= 0 unchanged
+`; text != want {
+		t.Errorf("plan is\n%swant\n%s", text, want)
+	}
+	if _, text := w.apply(file); text != "= 7 unchanged\n" {
+		t.Errorf("the second time\n%s", text)
+	}
+	_, text = w.apply(`tenants: [{code: ACME, keys: [{name: sixteen, secret: short}], users: [{name: eight, password: short}]}]`)
+	if strings.Count(text, "! ") != 2 {
+		t.Errorf("replaced by short ones:\n%s", text)
+	}
+}
+
 // Each step stands on those before it.
 func TestChange(t *testing.T) {
 	w := newWorld(t)
@@ -291,18 +331,19 @@ func TestChange(t *testing.T) {
 			"~ key ACME/main: policy: day -> none, networks: [] -> [192.0.2.1/32], expires: never -> 2037-01-02T00:00:00Z\n= 1 unchanged\n"},
 		{"key back", `tenants: [{code: ACME, keys: [{name: main, networks: [], expires: never}]}]`,
 			"~ key ACME/main: networks: [192.0.2.1/32] -> [], expires: 2037-01-02T00:00:00Z -> never\n= 1 unchanged\n"},
-		{"secret", `tenants: [{code: ACME, keys: [{name: main, secret: third-secret}]}]`, "~ key ACME/main: secret: replaced\n= 1 unchanged\n"},
+		{"secret", `tenants: [{code: ACME, keys: [{name: main, secret: third-secret-of-acme}]}]`, "~ key ACME/main: secret: replaced\n= 1 unchanged\n"},
 		{"app", `tenants: [{code: ACME, organizations: [{number: 43, apps: [{key: app-1, disabled: true}]}]}]`,
 			"~ app ACME/43/app-1: account: ACME -> 43, disabled: false -> true\n= 2 unchanged\n"},
-		{"user", `tenants: [{code: ACME, organizations: [{number: 43, users: [{name: ann, password: new, admin: true, group: g, rights: -1, full_name: A B, display_name: A, email: a@b.example, policy: day, active: false}]}]}]`,
+		{"user", `tenants: [{code: ACME, organizations: [{number: 43, users: [{name: ann, password: new-password, admin: true, group: g, rights: -1, full_name: A B, display_name: A, email: a@b.example, policy: day, active: false}]}]}]`,
 			"~ user ACME/ann: account: ACME -> 43, password: replaced, active: true -> false, admin: false -> true, group: none -> g, rights: 7 -> -1, " +
 				"full_name: none -> A B, display_name: none -> A, email: none -> a@b.example, policy: none -> day\n= 2 unchanged\n"},
-		{"hash for a password", `tenants: [{code: ACME, users: [{name: bob, password: bobs}]}]`,
+		{"hash for a password", `tenants: [{code: ACME, users: [{name: bob, password: bobs-password}]}]`,
 			"~ user ACME/bob: account: D1 -> ACME, password: replaced\n= 1 unchanged\n"},
 		{"old hash again", `tenants: [{code: ACME, users: [{name: bob, password_hash: "$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"}]}]`,
 			"! user ACME/bob: password_hash is left aside, the stored one is stronger, as after a login (state password to set it)\n= 2 unchanged\n"},
 		{"two documents", "policies: {week: {span: 1w}}\n---\ntenants: [{code: ACME, keys: [{name: main, policy: week}]}]",
 			"+ policy week\n~ key ACME/main: policy: none -> week\n= 1 unchanged\n"},
+		{"number of a tenant", `tenants: [{code: ACME, number: 5}]`, "~ tenant ACME: number: none -> 5\n= 0 unchanged\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out, text := w.apply(c.file)
@@ -318,7 +359,7 @@ func TestChange(t *testing.T) {
 			}
 		})
 	}
-	if k := w.keyOf("third-secret"); k.Policy != "week" {
+	if k := w.keyOf("third-secret-of-acme"); k.Policy != "week" {
 		t.Errorf("key %+v", k)
 	}
 }
@@ -373,7 +414,7 @@ tenants:
 	}
 	// The secret of a removed key is free, within one file.
 	w.apply(customers)
-	_, text = w.apply(`tenants: [{code: ACME, keys: [{name: main, state: absent}, {name: renamed, secret: first-secret}]}]`)
+	_, text = w.apply(`tenants: [{code: ACME, keys: [{name: main, state: absent}, {name: renamed, secret: first-secret-of-acme}]}]`)
 	if want := "- key ACME/main\n+ key ACME/renamed\n= 1 unchanged\n"; text != want {
 		t.Errorf("plan is\n%swant\n%s", text, want)
 	}
@@ -404,7 +445,7 @@ func TestSessionsEnd(t *testing.T) {
 			w := newWorld(t)
 			w.apply(customers)
 			ann := w.userOf("ann").ID
-			ids := []auth.SessionID{w.session(w.keyOf("first-secret").ID), w.session(ann), w.session(ann), w.session(w.keyOf("second-secret").ID)}
+			ids := []auth.SessionID{w.session(w.keyOf("first-secret-of-acme").ID), w.session(ann), w.session(ann), w.session(w.keyOf("second-secret-of-acme").ID)}
 			out, _ := w.apply(c.file)
 			alive := 0
 			for _, id := range ids {
@@ -435,7 +476,7 @@ func TestSessionsEnd(t *testing.T) {
 func TestPepper(t *testing.T) {
 	w := newWorld(t)
 	w.apply(customers)
-	before := w.session(w.keyOf("first-secret").ID)
+	before := w.session(w.keyOf("first-secret-of-acme").ID)
 	rotated, err := w.keys.Rotate()
 	if err != nil {
 		t.Fatal(err)
@@ -446,7 +487,7 @@ func TestPepper(t *testing.T) {
 	if text != want || out.Ended != 0 || !w.alive(before) {
 		t.Errorf("%+v\n%s", out, text)
 	}
-	if k := w.keyOf("first-secret"); k.Pepper != rotated.Pepper() {
+	if k := w.keyOf("first-secret-of-acme"); k.Pepper != rotated.Pepper() {
 		t.Errorf("key %+v", k)
 	}
 	// A secret that another key has under an older pepper is taken all the same.
@@ -454,8 +495,8 @@ func TestPepper(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.keys = rotated
-	err = w.refused(`tenants: [{code: ACME, keys: [{name: other, secret: second-secret}]}]`)
-	if want := `f.yaml:1:53: tenants[0].keys[0].secret: is the secret of another key ("main"): each key needs its own`; err == nil || !strings.HasSuffix(err.Error(), want) {
+	err = w.refused(`tenants: [{code: ACME, keys: [{name: other, secret: second-secret-of-acme}]}]`)
+	if want := `f.yaml:1:53: tenants[0].keys[0].secret: is the secret of key ACME/42/main already: each key needs its own, in the whole server, because some clients send nothing else`; err == nil || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }
@@ -580,13 +621,13 @@ func TestRefusedByWhatThereIs(t *testing.T) {
 		{"unknown policy", `tenants: [{code: ACME, keys: [{name: k, policy: dya}]}]`, `f.yaml:1:49: tenants[0].keys[0].policy: there is no such policy, did you mean "day"?`},
 		{"no policy near", `tenants: [{code: ACME, users: [{name: k, policy: xyzzy}]}]`, `f.yaml:1:50: tenants[0].users[0].policy: there is no such policy: define it under policies, or use one of day`},
 		{"policy that goes", "policies: {day: {state: absent}}\ntenants: [{code: ACME, keys: [{name: k, policy: day}]}]", `f.yaml:2:49: tenants[0].keys[0].policy: there is no such policy: define it under policies`},
-		{"secret of another", `tenants: [{code: ACME, keys: [{name: k, secret: other-secret}]}]`, `f.yaml:1:49: tenants[0].keys[0].secret: is the secret of another key ("k"): each key needs its own`},
+		{"secret of another", `tenants: [{code: ACME, keys: [{name: k, secret: other-secret}]}]`, `f.yaml:1:49: tenants[0].keys[0].secret: is the secret of key OTHER/42/k already: each key needs its own, in the whole server, because some clients send nothing else`},
 		{"app of another tenant", `tenants: [{code: ACME, apps: [{key: app-2}]}]`, `f.yaml:1:37: tenants[0].apps[0].key: is an app of another tenant: application keys are unique`},
 		{"moved account", `tenants: [{code: ACME, organizations: [{code: D1}]}]`, `f.yaml:1:40: tenants[0].organizations[0]: there is such an account elsewhere in the tenant, as a division: accounts cannot be moved`},
 		{"moved below a new one", `tenants: [{code: ACME, organizations: [{code: N, divisions: [{code: D1}]}]}]`, `f.yaml:1:62: tenants[0].organizations[0].divisions[0]: there is such an account elsewhere in the tenant, as a division: accounts cannot be moved`},
 		{"code and number of two", `tenants: [{code: OTHER, organizations: [{code: O, number: 43}]}]`, `f.yaml:1:59: tenants[0].organizations[0].number: is the number of another account of the tenant: state the right one of code and number`},
 		{"number of the tenant", `tenants: [{code: OTHER, organizations: [{number: 9}]}]`, `f.yaml:1:41: tenants[0].organizations[0]: there is such an account elsewhere in the tenant, as a tenant: accounts cannot be moved`},
-		{"removed but full", `tenants: [{code: ACME, organizations: [{number: 42, state: absent, keys: [{name: main, state: absent}]}]}]`, `f.yaml:1:60: tenants[0].organizations[0].state: it cannot be removed while it holds more than the file removes (it has 2 keys, 0 users, 0 apps and 1 accounts below it): list them here with state: absent as well`},
+		{"removed but full", `tenants: [{code: ACME, organizations: [{number: 42, state: absent, keys: [{name: main, state: absent}]}]}]`, `f.yaml:1:60: tenants[0].organizations[0].state: it cannot be removed while it holds more than the file removes (it has 2 keys, 0 users, 0 apps and 1 account below it): list them here with state: absent as well`},
 		{"user elsewhere removed", `tenants: [{code: ACME, organizations: [{number: 42, users: [{name: bob, state: absent}]}]}]`, `f.yaml:1:68: tenants[0].organizations[0].users[0].name: is a user of another account of the tenant: list it there`},
 		{"two at once", `tenants: [{code: ACME, keys: [{name: k, policy: dya}, {name: l, policy: yad}]}]`, "f.yaml:1:49: tenants[0].keys[0].policy: there is no such policy, did you mean \"day\"?\n" +
 			`f.yaml:1:73: tenants[0].keys[1].policy: there is no such policy: define it under policies, or use one of day`},

@@ -27,6 +27,8 @@
 // as it is. One that is weaker than what Sallyport makes is hashed anew at the
 // next login (see [secret.NeedsRehash]), and the file's does not replace that.
 // A secret that was digested under an older key of the key set is digested anew.
+// Secrets and passwords so short that they may be guessed are remarked upon when
+// they are set, and not refused: customers have what they have.
 // Nothing that this package prints, returns as an error or records in the audit
 // holds a secret; [Outcome] alone holds the ones it generated.
 //

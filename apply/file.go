@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"io"
 	"net/netip"
 	"slices"
 	"time"
@@ -117,6 +118,15 @@ func Load(path string) (*File, error) {
 		return nil, err
 	}
 	return Parse(path, data)
+}
+
+// Read is Load of a stream; name is what errors call it.
+func Read(name string, r io.Reader) (*File, error) {
+	data, err := strict.Read(name, r, options)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(name, data)
 }
 
 // Parse reads the content of a file; name is what errors call it.

@@ -3,8 +3,16 @@ package apply
 import (
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/auth"
+)
+
+// Shorter ones are remarked upon, in characters. Secrets and passwords that were
+// brought along cannot be refused for it.
+const (
+	shortSecret   = 16
+	shortPassword = 8
 )
 
 // key compares an API key; rec is the stored one, or nil.
@@ -27,6 +35,9 @@ func (w *walk) key(in *key, rec *auth.Key, at *node) {
 		rec.Expires = in.Expires.at
 	}
 	stated(s, in.Mark, "disabled", &rec.Disabled, in.Disabled)
+	if !there && !rec.Expires.IsZero() && !now.Before(rec.Expires) {
+		w.remark("key %s: has expired already, so nobody can log in with it", s.path)
+	}
 	switch end := func() auth.End { return auth.End{Principal: rec.ID} }; {
 	case couldLogIn && !open(rec, now):
 		s.why, s.end = auth.EndDisabled, end
@@ -78,6 +89,9 @@ func (w *walk) secret(in *key, rec *auth.Key, at *node, s *step, there bool) (re
 		return false
 	}
 	s.notes = append(s.notes, "secret: replaced")
+	if utf8.RuneCountInString(in.Secret) < shortSecret {
+		w.remark("key %s: its secret has fewer than %d characters and may be guessed (state none to have one made)", s.path, shortSecret)
+	}
 	return there
 }
 
@@ -88,8 +102,26 @@ func (w *walk) secretFree(in *key, self auth.PrincipalID) {
 		d, _ := keys.KeyDigestAt(i, in.Secret)
 		other, err := w.r.KeyByDigest(d)
 		if w.found(err) && other.ID != self && !w.goneKeys[other.ID] {
-			w.errs.Add(in.Errorf("secret", "is the secret of another key (%q): each key needs its own", other.Name))
+			w.errs.Add(in.Errorf("secret", "is the secret of key %s already: each key needs its own, in the whole server, because "+
+				"some clients send nothing else", w.keyPath(&other)))
 			return
 		}
 	}
+}
+
+// keyPath is where a stored key is: tenant, accounts below it, name.
+func (w *walk) keyPath(k *auth.Key) string {
+	path := k.Name
+	for id := k.Account; id != 0; {
+		a, err := w.r.Account(id)
+		if !w.found(err) {
+			break
+		}
+		name := a.Ref()
+		if a.Parent == 0 {
+			name = a.Code
+		}
+		path, id = name+"/"+path, a.Parent
+	}
+	return path
 }

@@ -33,7 +33,7 @@ type Plan struct {
 	o    Options
 
 	lines   []string // what is to be done, for people
-	remarks []string // what was left alone although the file says otherwise
+	remarks []string // what people should know besides
 	same    int      // entries that are as the file says
 
 	verdicts map[verdict]bool // compared passwords
@@ -93,6 +93,15 @@ func (p *Plan) look(ctx context.Context) (w *walk, err error) {
 
 // Empty says that there is nothing to do.
 func (p *Plan) Empty() bool { return len(p.lines) == 0 }
+
+// Generates names the API keys, such as ACME/123456/main, whose secret Execute
+// would make.
+func (p *Plan) Generates() (keys []string) {
+	for _, g := range p.generate {
+		keys = append(keys, g.account+"/"+g.key.Name)
+	}
+	return keys
+}
 
 // Write writes the difference for people: a line for each entry to create (+),
 // change (~) or remove (-), remarks (!), and how many entries are right already

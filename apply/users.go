@@ -1,6 +1,8 @@
 package apply
 
 import (
+	"unicode/utf8"
+
 	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/secret"
 )
@@ -49,8 +51,7 @@ func (w *walk) password(in *user, rec *auth.User, s *step, there bool) bool {
 			return false
 		}
 		if rec.Password != "" && !secret.NeedsRehash(rec.Password) && secret.NeedsRehash(in.PasswordHash) {
-			w.remarks = append(w.remarks, "user "+s.path+": password_hash is left aside, the stored one is stronger, as after a login "+
-				"(state password to set it)")
+			w.remark("user %s: password_hash is left aside, the stored one is stronger, as after a login (state password to set it)", s.path)
 			return false
 		}
 		rec.Password = in.PasswordHash
@@ -63,6 +64,9 @@ func (w *walk) password(in *user, rec *auth.User, s *step, there bool) bool {
 			return false
 		case same:
 			return false
+		}
+		if utf8.RuneCountInString(in.Password) < shortPassword {
+			w.remark("user %s: the password has fewer than %d characters and may be guessed", s.path, shortPassword)
 		}
 		w.hash = append(w.hash, in)
 		rec.Password = w.p.hashes[in]

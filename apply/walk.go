@@ -26,7 +26,7 @@ type walk struct {
 
 	define, remove, put, undefine []*step // in the order in which they are taken
 
-	remarks  []string
+	remarks  []string // for people
 	same     int
 	pending  []verdict
 	hash     []*user
@@ -114,6 +114,11 @@ func (w *walk) add(list *[]*step, s *step, there bool) {
 		return
 	}
 	*list = append(*list, s)
+}
+
+// remark is a line that is no change.
+func (w *walk) remark(format string, args ...any) {
+	w.remarks = append(w.remarks, fmt.Sprintf(format, args...))
 }
 
 // note sets a field and notes the change.

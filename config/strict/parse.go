@@ -30,13 +30,18 @@ func Load(path string, o Options) ([]byte, error) {
 		return nil, fmt.Errorf("read file: %w", err)
 	}
 	defer func() { _ = f.Close() }() // only read
+	return Read(path, f, o)
+}
+
+// Read reads a stream of at most o.Max bytes; name is what errors call it.
+func Read(name string, r io.Reader, o Options) ([]byte, error) {
 	limit := o.max()
-	b, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
+	b, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
 	if err != nil {
 		return nil, fmt.Errorf("read file: %w", err)
 	}
 	if len(b) > limit {
-		return nil, tooLarge(path, limit)
+		return nil, tooLarge(name, limit)
 	}
 	return b, nil
 }
