@@ -17,20 +17,22 @@ import (
 
 // ApplyOptions say what [Apply] applies to what.
 type ApplyOptions struct {
-	File   string // the customers
-	Data   string // database, created if it is not there
-	Keys   string // key set, created with the database
-	DryRun bool   // only say what would be done
-	Actor  string // who does it, for the audit
+	File   string    // the customers; "-": they are read from In
+	In     io.Reader // nil: standard input
+	Data   string    // database, created if it is not there
+	Keys   string    // key set, created with the database
+	DryRun bool      // only say what would be done
+	Actor  string    // who does it, for the audit
 	Out    io.Writer
-	Log    io.Writer // nil: standard error
+	Log    io.Writer // what was created besides, and warnings; nil: standard error
 }
 
 // Apply brings the customers in a database to what a file says, and writes what
 // it does to Out: the difference, and the secrets that were made, which are
 // shown this once. Servers on the database obey within a second.
-func Apply(ctx context.Context, o ApplyOptions) (err error) {
-	file, err := apply.Load(o.File)
+func Apply(ctx context.Context, o ApplyOptions) error {
+	o.Log = logTo(o.Log)
+	file, err := o.load()
 	if err != nil {
 		return err
 	}
@@ -41,22 +43,46 @@ func Apply(ctx context.Context, o ApplyOptions) (err error) {
 		}
 		defer leave()
 	}
-	log := newLogger(logTo(o.Log), slog.LevelWarn, "text")
+	return o.apply(ctx, file)
+}
+
+func (o *ApplyOptions) load() (*apply.File, error) {
+	switch {
+	case o.File != "-":
+		return apply.Load(o.File)
+	case o.In == nil:
+		o.In = os.Stdin
+	}
+	return apply.Read("standard input", o.In)
+}
+
+func (o *ApplyOptions) apply(ctx context.Context, file *apply.File) (err error) {
+	log := newLogger(o.Log, slog.LevelWarn, "text")
+	newKeys, newData := !o.DryRun && missing(o.Keys), !o.DryRun && missing(o.Data)
 	keys, err := openKeys(o.Keys, o.Data, log)
 	if err != nil {
 		return err
+	}
+	if newKeys {
+		_, _ = fmt.Fprintf(o.Log, "created a new key set %s: back it up, apart from the database\n", o.Keys)
 	}
 	store, err := openStore(ctx, o.Data, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	if newData {
+		_, _ = fmt.Fprintf(o.Log, "created a new database %s\n", o.Data)
+	}
 	plan, err := apply.Make(ctx, store, file, apply.Options{Keys: keys, Actor: o.Actor})
 	if err != nil {
 		return err
 	}
-	if err := plan.Write(o.Out); err != nil || o.DryRun {
+	if err := plan.Write(o.Out); err != nil {
 		return err
+	}
+	if o.DryRun {
+		return tellDry(o.Out, plan)
 	}
 	done, err := plan.Execute(ctx)
 	if err != nil {
@@ -65,10 +91,26 @@ func Apply(ctx context.Context, o ApplyOptions) (err error) {
 	return tell(o.Out, done)
 }
 
+func missing(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// tellDry says what a dry run did not do.
+func tellDry(w io.Writer, plan *apply.Plan) error {
+	for _, key := range plan.Generates() {
+		if _, err := fmt.Fprintf(w, "a secret would be made for key %s, and shown once\n", key); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintln(w, "nothing was changed: this was a dry run")
+	return err
+}
+
 // elsewhere lets a dry run without a database happen in a temporary one: looking
 // must not create anything.
 func (o *ApplyOptions) elsewhere() (leave func(), err error) {
-	if _, err := os.Stat(o.Data); !errors.Is(err, fs.ErrNotExist) {
+	if !missing(o.Data) {
 		return func() {}, nil
 	}
 	dir, err := os.MkdirTemp("", "sallyport-dry-run-")
@@ -76,7 +118,7 @@ func (o *ApplyOptions) elsewhere() (leave func(), err error) {
 		return nil, err
 	}
 	o.Data = filepath.Join(dir, "sallyport.db")
-	if _, err := os.Stat(o.Keys); errors.Is(err, fs.ErrNotExist) {
+	if missing(o.Keys) {
 		o.Keys = filepath.Join(dir, "keys.json")
 	}
 	return func() { _ = os.RemoveAll(dir) }, nil
@@ -84,7 +126,11 @@ func (o *ApplyOptions) elsewhere() (leave func(), err error) {
 
 func tell(w io.Writer, done apply.Outcome) error {
 	if done.Ended > 0 {
-		if _, err := fmt.Fprintf(w, "%d sessions were ended\n", done.Ended); err != nil {
+		were := "sessions were"
+		if done.Ended == 1 {
+			were = "session was"
+		}
+		if _, err := fmt.Fprintf(w, "%d %s ended\n", done.Ended, were); err != nil {
 			return err
 		}
 	}

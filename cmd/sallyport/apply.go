@@ -1,7 +1,6 @@
 package main
 
 import (
-	"github.com/sallyport/sallyport/config"
 	"github.com/sallyport/sallyport/server"
 	"github.com/spf13/cobra"
 )
@@ -18,18 +17,18 @@ func newApply() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command) error {
 			if file != "" {
-				cfg, err := config.Load(file)
+				cfg, err := loadConfig(file)
 				if err != nil {
 					return err
 				}
 				o.Data, o.Keys = cfg.Data, cfg.Keys
 			}
-			o.Actor, o.Out, o.Log = server.Operator(), cmd.OutOrStdout(), cmd.ErrOrStderr()
-			return server.Apply(cmd.Context(), o)
+			o.Actor, o.In, o.Out, o.Log = server.Operator(), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+			return named("--file", o.File, server.Apply(cmd.Context(), o))
 		}),
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.File, "file", "f", "", "the customers, YAML")
+	f.StringVarP(&o.File, "file", "f", "", "the customers, YAML; - for standard input")
 	f.StringVarP(&file, "config", "c", "", "the server's configuration, which names database and key set")
 	f.StringVar(&o.Data, "data", "", "database file")
 	f.StringVar(&o.Keys, "keys", "", "key set file")

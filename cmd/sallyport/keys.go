@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/sallyport/sallyport/config"
 	"github.com/sallyport/sallyport/server"
 	"github.com/spf13/cobra"
 )
@@ -29,7 +28,7 @@ func newRotate() *cobra.Command {
 			"file up first, and again afterwards: without it no token and no API key can be checked.",
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command) error {
-			cfg, err := config.Load(file)
+			cfg, err := loadConfig(file)
 			if err != nil {
 				return err
 			}

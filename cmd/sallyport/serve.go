@@ -1,7 +1,6 @@
 package main
 
 import (
-	"github.com/sallyport/sallyport/config"
 	"github.com/sallyport/sallyport/server"
 	"github.com/spf13/cobra"
 )
@@ -16,7 +15,7 @@ func newServe() *cobra.Command {
 			"At the very first start the key set and the database are created.",
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command) error {
-			cfg, err := config.Load(file)
+			cfg, err := loadConfig(file)
 			if err != nil {
 				return err
 			}
