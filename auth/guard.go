@@ -92,7 +92,7 @@ func (g *guard) enter(ctx context.Context, now time.Time, what *guarded) (*guard
 		if now.Before(e.locked) {
 			left := e.locked.Sub(now)
 			g.mu.Unlock()
-			return nil, &Refusal{Reason: Locked, RetryAfter: left}
+			return nil, &Refusal{Reason: Locked, RetryAfter: left, locked: what.who}
 		}
 		if e.failures+e.inflight < e.limits.Failures {
 			e.inflight++

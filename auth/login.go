@@ -182,7 +182,7 @@ func (s *Service) refuse(ctx context.Context, a *Attempt, settled *settled, now 
 		e.Subject = refusal.subject
 	}
 	changes := settled != nil && len(settled.rows) > 0
-	if refusal.costsNothing() && !changes && !s.tally.first(&e, now) {
+	if refusal.costsNothing() && !changes && !s.tally.first(&e, refusal, now) {
 		return refusal
 	}
 	w.Events = []audit.Event{e}

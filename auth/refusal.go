@@ -41,7 +41,8 @@ type Refusal struct {
 	Allowed    int           // with BadCredentials: how many lock it; 0: none do
 	Cause      error         // for the log, never for the client; holds no secret
 
-	subject string // name of the key whose secret was right all the same; for the audit
+	subject string  // name of the key whose secret was right all the same; for the audit
+	locked  claimed // the name or address that is locked
 }
 
 // Error is for the log.

@@ -578,3 +578,31 @@ func TestRefusalsWhileLockedAreTallied(t *testing.T) {
 		}
 	})
 }
+
+// Nor does it help to claim another name each time, once the address is locked.
+func TestRefusalsOfALockedAddressAreTallied(t *testing.T) {
+	inBubble(t, func(k *kit) {
+		m := electaMount()
+		m.Addresses = auth.Limits{Failures: 3, Window: time.Hour, Lock: time.Hour}
+		for i := range 500 {
+			a := byKey(m)
+			a.Number, a.Secret = int64(1000+i), "wrong"
+			want := auth.Locked
+			if i < 3 {
+				want = auth.BadCredentials
+			}
+			k.wantLogin(a, want)
+		}
+		time.Sleep(70 * time.Second)
+		events, refusals := 0, 0
+		for _, e := range k.events(audit.Refusal) {
+			if e.Reason == string(auth.Locked) {
+				events++
+				refusals += max(e.Count, 1)
+			}
+		}
+		if events != 2 || refusals != 497 {
+			k.Errorf("%d events of %d refusals, want 2 of 497", events, refusals)
+		}
+	})
+}

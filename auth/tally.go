@@ -22,11 +22,12 @@ type tally struct {
 // not judged, or its secret was right.
 func (r *Refusal) costsNothing() bool { return r.Reason != BadCredentials && r.Reason != Inactive }
 
-// tallied is what makes two such refusals one kind.
+// tallied is what makes two such refusals one kind: the name or address that was
+// locked; where none was, the mount and the address it came from. Never what the
+// attempt claims beside it: there are as many names as an outsider likes.
 type tallied struct {
-	kind                            audit.Kind
-	mount, account, subject, source string
-	reason                          string
+	of     claimed
+	reason Reason
 }
 
 type counted struct {
@@ -37,12 +38,15 @@ type counted struct {
 
 const (
 	tallySpan = time.Minute
-	maxTally  = 10_000 // beyond it names and addresses are no longer told apart
+	maxTally  = 1000 // beyond it names and addresses are no longer told apart
 )
 
 // first says whether a refusal is to be written now, and counts it if not.
-func (t *tally) first(e *audit.Event, now time.Time) bool {
-	k := tallied{e.Kind, e.Mount, e.Account, e.Subject, e.Source, e.Reason}
+func (t *tally) first(e *audit.Event, refusal *Refusal, now time.Time) bool {
+	k := tallied{refusal.locked, refusal.Reason}
+	if k.of == (claimed{}) {
+		k.of = claimed{e.Mount, "address", e.Source}
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.kinds == nil {
@@ -50,7 +54,7 @@ func (t *tally) first(e *audit.Event, now time.Time) bool {
 	}
 	if t.kinds[k] == nil && len(t.kinds) >= maxTally {
 		e.Account, e.Subject, e.Source = "", "", ""
-		k = tallied{kind: e.Kind, mount: e.Mount, reason: e.Reason}
+		k.of = claimed{mount: e.Mount}
 	}
 	c := t.kinds[k]
 	if c == nil {

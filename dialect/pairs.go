@@ -42,9 +42,10 @@ func Unescape(raw string) (string, bool) {
 }
 
 // IsName says whether a raw name is low when decoded, in any case of its ASCII
-// letters and with any spaces in front, which PHP drops. A name that the gate
-// does not recognize and the API behind it does would be a parameter that nobody
-// has checked. It does not allocate.
+// letters, as some server behind the gate may read it: PHP drops spaces in front
+// and ends a name at NUL and at '[', others trim white space. A name that the
+// gate does not recognize and the API behind it does would be a parameter that
+// nobody has checked. It does not allocate.
 func IsName(raw, low string) bool {
 	if len(raw) < len(low) {
 		return false
@@ -59,10 +60,14 @@ func IsName(raw, low string) bool {
 			return false
 		}
 		raw = raw[n:]
-		if at == 0 && c == ' ' {
-			continue
-		}
-		if at == len(low) || lowerByte(c) != low[at] {
+		switch {
+		case at == 0 && c <= ' ' && c != 0:
+			continue // in front
+		case at == len(low) && (c == 0 || c == '['):
+			return true // PHP reads no further
+		case at == len(low) && c <= ' ':
+			continue // behind
+		case at == len(low) || lowerByte(c) != low[at]:
 			return false
 		}
 		at++

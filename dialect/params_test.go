@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -156,14 +157,21 @@ func FuzzParams(f *testing.F) {
 	})
 }
 
-// FuzzIsName: a name is recognized if and only if it decodes to it.
+// FuzzIsName: a name is recognized if and only if some server may read it so:
+// decoded, ended at NUL or '[', white space trimmed.
 func FuzzIsName(f *testing.F) {
-	for _, seed := range []string{"token", "TOKEN", "%74oken", "+token", "%20token", "token+", "tok%6", "tokens", "toke", "to\u212Aen"} {
+	for _, seed := range []string{"token", "TOKEN", "%74oken", "+token", "%20token", "token+", "tok%6", "tokens", "toke", "to\u212Aen",
+		"token%00", "token%00x", "++token%00x%", "token[]", "token%5bx]", "%09token", "token%0a", "to[ken", "%00token"} {
 		f.Add(seed)
 	}
+	end := regexp.MustCompile(`\x00|%00|\[|%5[bB]`)
 	f.Fuzz(func(t *testing.T, raw string) {
-		decoded, err := url.QueryUnescape(raw)
-		want := err == nil && lower(strings.TrimLeft(decoded, " ")) == "token"
+		head := raw
+		if at := end.FindStringIndex(raw); at != nil {
+			head = raw[:at[0]]
+		}
+		decoded, err := url.QueryUnescape(head)
+		want := err == nil && lower(strings.TrimFunc(decoded, func(r rune) bool { return r <= ' ' })) == "token"
 		if got := IsName(raw, "token"); got != want {
 			t.Fatalf("%q: %v", raw, got)
 		}

@@ -35,9 +35,10 @@ func (g *Gate) refuse(w http.ResponseWriter, call *http.Request, d *decision) {
 	if reason == string(auth.Unavailable) {
 		level = slog.LevelError
 	}
+	// Not the path: some APIs have their tokens in it.
 	if ctx := call.Context(); g.o.Logger.Enabled(ctx, level) {
 		g.o.Logger.Log(ctx, level, "call refused", "request", g.o.Origin.NewID(),
-			"host", call.Host, "path", call.URL.Path, "reason", reason, "cause", d.err)
+			"host", call.Host, "reason", reason, "cause", d.err)
 	}
 	w.Header()["Cache-Control"] = noStore
 	if d.dialect != nil {

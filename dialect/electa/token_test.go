@@ -49,6 +49,8 @@ func TestToken(t *testing.T) {
 		{name: "CID twice", query: "cid=123456&cid=123456&token=" + guid, want: auth.Malformed},
 		{name: "CID twice, once encoded", query: "cid=123456&c%69d=9&token=" + guid, want: auth.Malformed},
 		{name: "CID twice, once with a space in front", query: "cid=123456&+cid=9&token=" + guid, want: auth.Malformed},
+		{name: "CID twice, once as PHP ends a name", query: "cid=123456&cid%00x=9&token=" + guid, want: auth.Malformed},
+		{name: "CID twice, once as PHP's array", query: "cid=123456&cid[]=9&token=" + guid, want: auth.Malformed},
 		{name: "CID twice, once after a semicolon", query: "cid=123456&x=y;cid=9&token=" + guid, want: auth.Malformed},
 		{name: "token twice", query: "cid=123456&token=" + guid + "&Token=" + guid, want: auth.Malformed},
 		{name: "token twice in the form", query: "cid=123456", form: "token=" + guid + "&token=" + guid, want: auth.Malformed},

@@ -125,8 +125,16 @@ func (s *Store) check(ctx context.Context) error {
 	return nil
 }
 
-// Healthy returns what the check in the background found wrong, nil so far if
-// it is still running.
+// suspect takes note when what failed says that the file is damaged.
+func (s *Store) suspect(err error) {
+	err = explain("using "+s.path, err)
+	if errors.Is(err, ErrDamaged) && s.damage.CompareAndSwap(nil, &err) {
+		s.log.Error("the database is damaged", "error", err)
+	}
+}
+
+// Healthy returns what was found wrong with the file, by the check in the
+// background or by whoever came upon it.
 func (s *Store) Healthy() error {
 	if err := s.damage.Load(); err != nil {
 		return *err

@@ -127,17 +127,17 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 // start opens the other connections and starts the goroutines. c is the
 // writer's from then on, unless it fails.
 func (s *Store) start(c *conn) (err error) {
-	if s.hot, err = openReaders(s.path, 4, readCache); err != nil {
+	if s.hot, err = openReaders(s.path, 4, readCache, s.suspect); err != nil {
 		return err
 	}
-	if s.cold, err = openReaders(s.path, 2, readCache); err != nil {
+	if s.cold, err = openReaders(s.path, 2, readCache, s.suspect); err != nil {
 		return errors.Join(err, s.hot.close())
 	}
 	checkpointer, err := openConn(s.path, "synchronous = FULL", "wal_autocheckpoint = 0", "cache_size = -1024")
 	if err != nil {
 		return errors.Join(err, s.hot.close(), s.cold.close())
 	}
-	s.writer = &writer{conn: c, tail: s.tail, queue: make(chan *request, maxQueue), ended: make(chan struct{}), idle: s.nudge,
+	s.writer = &writer{conn: c, tail: s.tail, queue: make(chan *request, maxQueue), ended: make(chan struct{}), idle: s.nudge, suspect: s.suspect,
 		group: make([]*request, 0, maxGroup)}
 	go s.writer.run()
 	s.background.Go(func() { s.checkpoints(checkpointer) })

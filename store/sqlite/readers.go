@@ -18,10 +18,11 @@ type readers struct {
 	stop    chan struct{} // closed by close
 	size    int
 	waiting atomic.Int64
+	suspect func(error) // hears of every read that failed
 }
 
-func openReaders(path string, size int, cache string) (*readers, error) {
-	p := &readers{free: make(chan *conn, size), stop: make(chan struct{}), size: size}
+func openReaders(path string, size int, cache string, suspect func(error)) (*readers, error) {
+	p := &readers{suspect: suspect, free: make(chan *conn, size), stop: make(chan struct{}), size: size}
 	for range size {
 		c, err := openConn(path, "query_only = 1", cache)
 		if err != nil {
@@ -61,7 +62,11 @@ func (p *readers) with(ctx context.Context, f func(*conn) error) error {
 		}
 	}
 	defer func() { p.free <- c }()
-	return f(c)
+	err := f(c)
+	if err != nil {
+		p.suspect(err)
+	}
+	return err
 }
 
 // snapshot is with, all queries in one snapshot.

@@ -20,11 +20,12 @@ const (
 
 // writer is the one that writes: a goroutine that owns the writing connection.
 type writer struct {
-	conn  *conn
-	tail  *tail
-	queue chan *request
-	ended chan struct{}
-	idle  func() // after each commit; starts checkpoints
+	conn    *conn
+	tail    *tail
+	queue   chan *request
+	ended   chan struct{}
+	idle    func()      // after each commit; starts checkpoints
+	suspect func(error) // hears of every transaction that failed
 
 	mu     sync.RWMutex // held for reading while sending to queue
 	closed bool
@@ -101,7 +102,11 @@ func (w *writer) exclusive(ctx context.Context, f func(*conn) error) error {
 	}
 	select {
 	case c := <-r.turn:
-		return f(c)
+		err := f(c)
+		if err != nil {
+			w.suspect(err)
+		}
+		return err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -174,7 +179,12 @@ func (w *writer) commit(group []*request) {
 
 // transact applies a group. A set whose condition does not hold gets its error
 // and is left out; any other error undoes the transaction.
-func (w *writer) transact(group []*request) error {
+func (w *writer) transact(group []*request) (err error) {
+	defer func() {
+		if err != nil {
+			w.suspect(err)
+		}
+	}()
 	t, err := begin(w.conn, w.tail)
 	if err != nil {
 		return err
