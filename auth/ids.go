@@ -27,16 +27,33 @@ const leaseSlack = 1 << 32
 func (i *ids) take(ctx context.Context) (SessionID, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.next == i.end {
-		first, err := i.store.Lease(ctx, leaseBlock)
-		if err != nil {
-			return 0, fmt.Errorf("leasing session ids: %w", err)
-		}
-		i.next, i.end = first, first+leaseBlock
+	if err := i.lease(ctx); err != nil {
+		return 0, err
 	}
 	id := i.next
 	i.next++
 	return id, nil
+}
+
+// fill leases the first block, so that the first login need not wait, and that a
+// store that cannot be written is noticed at the start.
+func (i *ids) fill(ctx context.Context) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.lease(ctx)
+}
+
+// lease takes a block if none is left. i.mu is held.
+func (i *ids) lease(ctx context.Context) error {
+	if i.next < i.end {
+		return nil
+	}
+	first, err := i.store.Lease(ctx, leaseBlock)
+	if err != nil {
+		return fmt.Errorf("leasing session ids: %w", err)
+	}
+	i.next, i.end = first, first+leaseBlock
+	return nil
 }
 
 // plausible says whether an id can have been handed out: what a made-up token

@@ -85,6 +85,9 @@ func Open(ctx context.Context, store Store, o Options) (*Service, error) {
 		return nil, fmt.Errorf("finding the end of the feed: %w", err)
 	}
 	s.feed.heard(head, now)
+	if err := s.ids.fill(ctx); err != nil {
+		s.log.Error("the store cannot be written to: logins will be refused, checks go on", "error", err)
+	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.every(background, feedInterval, s.follow)

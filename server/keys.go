@@ -98,8 +98,15 @@ func (f *keyFile) follow(ctx context.Context) {
 // void what is being handed out.
 func (f *keyFile) poll() {
 	seen, err := os.Stat(f.path)
-	if err != nil || same(seen, f.seen) {
-		return // the server goes on with what it has
+	if err != nil {
+		if f.seen != nil { // once
+			f.log.Error("the key set is not there; going on with the one in use, but the next start will fail", "error", err)
+		}
+		f.seen = nil
+		return
+	}
+	if same(seen, f.seen) {
+		return
 	}
 	f.seen = seen
 	keys, err := secret.LoadKeys(f.path)
