@@ -7,6 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	moderncsqlite "modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
 )
 
 // applicationID marks the file as Sallyport's: "SLPT".
@@ -37,12 +40,6 @@ func prepareFile(path string) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("sqlite: opening the database: %s is not a regular file", path)
 	}
-	if f, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
-		return fmt.Errorf("sqlite: opening the database: %w%s", err, permissionHint(err))
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("sqlite: opening the database: %w", err)
-	}
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		if info, err := os.Stat(path + suffix); err == nil && info.Mode().Perm()&0o077 != 0 {
 			if err := os.Chmod(path+suffix, 0o600); err != nil {
@@ -51,6 +48,21 @@ func prepareFile(path string) error {
 		}
 	}
 	return nil
+}
+
+// notOurs finds out, once SQLite has failed to open a file, whether that is
+// because somebody else owns it. SQLite itself does not tell, and looking before
+// would drop the locks of another store of this process.
+func notOurs(path string, err error) error {
+	var e *moderncsqlite.Error
+	if !errors.As(err, &e) || (e.Code()&0xff != lib.SQLITE_CANTOPEN && e.Code()&0xff != lib.SQLITE_READONLY) {
+		return err
+	}
+	f, why := os.OpenFile(path, os.O_RDWR, 0)
+	if why == nil {
+		return errors.Join(err, f.Close())
+	}
+	return fmt.Errorf("%w%s", why, permissionHint(why))
 }
 
 // permissionHint says what to do when somebody else made the file, typically

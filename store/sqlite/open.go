@@ -83,7 +83,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := s.open(ctx, o); err != nil {
 		s.stop()
 		s.background.Wait()
-		return nil, explain("opening "+path, err)
+		return nil, explain("opening "+path, notOurs(path, err))
 	}
 	return s, nil
 }
