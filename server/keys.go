@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -77,20 +76,6 @@ func newKeyFile(path string, service *auth.Service, log *slog.Logger) (*keyFile,
 		return nil, fmt.Errorf("key set: %w", err)
 	}
 	return &keyFile{path: path, service: service, log: log, seen: seen}, nil
-}
-
-// follow polls until the context ends.
-func (f *keyFile) follow(ctx context.Context) {
-	tick := time.NewTicker(keysPoll)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			f.poll()
-		}
-	}
 }
 
 // poll reads the key set if its file changed. One that cannot be read, or has

@@ -52,6 +52,20 @@ func (s *Server) listen(ctx context.Context) error {
 // Addr is where the server listens, with the port it got if it asked for any.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
+// every calls f now and then until the context ends.
+func every(ctx context.Context, interval time.Duration, f func()) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			f()
+		}
+	}
+}
+
 // Remark puts a line into the server's log.
 func (s *Server) Remark(text string) { s.log.Info("remark", "text", text) }
 
@@ -63,9 +77,9 @@ func (s *Server) Run(ctx context.Context) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	if s.cert != nil {
-		go s.cert.follow(background)
+		go every(background, certificatePoll, s.cert.poll)
 	}
-	go s.keyFile.follow(background)
+	go every(background, keysPoll, s.keyFile.poll)
 	served := make(chan error, 1)
 	go func() { served <- s.serve() }()
 	s.log.Info("listening", "address", s.Addr().String(), "tls", s.cert != nil, "mounts", len(s.cfg.Mounts))

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -73,20 +72,6 @@ func (c *certificate) stat() (seen [2]fs.FileInfo, err error) {
 	}
 	seen[1], err = os.Stat(c.key)
 	return seen, err
-}
-
-// follow polls until the context ends.
-func (c *certificate) follow(ctx context.Context) {
-	tick := time.NewTicker(certificatePoll)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			c.poll()
-		}
-	}
 }
 
 // poll reads the pair if its files changed. One file is written before the
