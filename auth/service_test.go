@@ -606,3 +606,28 @@ func TestRefusalsOfALockedAddressAreTallied(t *testing.T) {
 		}
 	})
 }
+
+// Checking writes nothing; what it learns of idle sessions is handed on later.
+func TestCheckWritesNothing(t *testing.T) {
+	inBubble(t, func(k *kit) {
+		idle := electaMount()
+		idle.Policy = auth.Policy{Span: time.Hour, Idle: 10 * time.Minute}
+		for _, m := range []*auth.Mount{electaMount(), idle} {
+			a := byKey(m)
+			g := k.login(a)
+			writes := k.store.writes.Load()
+			for range 100 {
+				k.wantCheck(bearer(a, g), "")
+			}
+			if n := k.store.writes.Load() - writes; n != 0 {
+				k.Errorf("100 checks wrote %d times", n)
+			}
+		}
+		time.Sleep(time.Minute)
+		writes := k.store.writes.Load()
+		time.Sleep(time.Minute)
+		if n := k.store.writes.Load() - writes; n != 0 {
+			k.Errorf("%d writes in a minute in which nothing happened", n)
+		}
+	})
+}
