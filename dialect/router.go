@@ -111,6 +111,19 @@ func (r *Router) Covering(host, path string) []Mounted {
 	return r.table(host).covering(path)
 }
 
+// Native is the dialect whose clients call a host and path, as far as the path
+// tells: one that has endpoints in the same folder. nil: any that cover it.
+func (r *Router) Native(host, path string) Dialect {
+	t := r.table(host)
+	covering := t.covering(path)
+	for i := range t.homes {
+		if h := &t.homes[i]; below(path, h.low) && len(h.low) > len(covering[0].Prefix) {
+			return h.dialect
+		}
+	}
+	return nil
+}
+
 func (r *Router) table(host string) *table {
 	if len(r.named) == 0 {
 		return r.everyone

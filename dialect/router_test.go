@@ -260,6 +260,36 @@ func TestTwoHosts(t *testing.T) {
 	}
 }
 
+func TestNative(t *testing.T) {
+	r := newRouter(nil)
+	mounted := map[dialect.Dialect]string{}
+	for name, c := range map[string]struct{ prefix, endpoint string }{
+		"file":   {"", "/api.php"},
+		"folder": {"", "/Connect/services/login"},
+		"deeper": {"", "/connect/services/admin/login"},
+		"below":  {"/app", "/login"},
+		"inner":  {"/connect/other", "/login"},
+	} {
+		m, d := newElecta(t, name)
+		own := &struct{ withRoutes }{withRoutes{d, func(m dialect.Mux) {
+			m.Handle(c.endpoint, func(http.ResponseWriter, *http.Request, auth.Origin) {})
+		}}}
+		mounted[own] = name
+		mustMount(t, r, nil, c.prefix, m, own)
+	}
+	for path, want := range map[string]string{
+		"/": "", "/x": "", "/logs/": "", "/api.phpx": "", "/connect/x": "", "/app/x": "", "/connect/other/x": "",
+		"/api.php": "file", "/API.php/x": "file",
+		"/connect/services/x": "folder", "/connect/SERVICES": "folder", "/connect/servicesx": "",
+		"/connect/services/admin/x": "deeper", "/connect/services/login": "folder",
+		"/app/login": "below", "/connect/other/login": "inner",
+	} {
+		if got := mounted[r.Native("any", path)]; got != want {
+			t.Errorf("%s: native to %q, want %q", path, got, want)
+		}
+	}
+}
+
 func TestCovering(t *testing.T) {
 	r := newRouter(nil)
 	for _, c := range []struct {

@@ -12,6 +12,14 @@ type table struct {
 	folded map[string]*route // by lower-case path
 	trees  []tree            // longest path first
 	covers []cover           // longest prefix first
+	homes  []home            // longest path first
+}
+
+// home is where a dialect's endpoints stand: the path of one, or the folder
+// that it is in, unless that is the mount's whole prefix.
+type home struct {
+	low     string // in lower case
+	dialect Dialect
 }
 
 // tree is an endpoint that also answers what lies below it.
@@ -65,6 +73,10 @@ func newTable(host string, mounts []*mounting) (*table, error) {
 					}
 				}
 				claimed[low] = append(claimed[low], rt)
+				t.homes = append(t.homes, home{low, m.Dialect})
+				if folder := low[:strings.LastIndexByte(low, '/')]; len(folder) > len(m.Prefix) {
+					t.homes = append(t.homes, home{folder, m.Dialect})
+				}
 				if rt.fold {
 					t.folded[low] = rt
 				} else {
@@ -77,6 +89,7 @@ func newTable(host string, mounts []*mounting) (*table, error) {
 		}
 	}
 	slices.SortStableFunc(t.trees, func(a, b tree) int { return len(b.low) - len(a.low) })
+	slices.SortStableFunc(t.homes, func(a, b home) int { return len(b.low) - len(a.low) })
 	t.covers = newCovers(mounts)
 	return t, nil
 }

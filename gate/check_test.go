@@ -81,6 +81,8 @@ func TestCheckRefuses(t *testing.T) {
 		"no token":                     {k.forward(proxyAddr, "electa.example", "/api/logs/?cid=1"), 401, electaSays},
 		"no token, calamp":             {k.forward(proxyAddr, "calamp.example", "/api/x"), 401, calampSays},
 		"no token, of two":             {k.forward(proxyAddr, "both.example", "/x"), 401, electaSays},
+		"no token, beside a login":     {k.forward(proxyAddr, "both.example", "/connect/services/users/currentUser"), 401, calampSays},
+		"two tokens, beside a login":   {k.forward(proxyAddr, "both.example", "/connect/services"+k.electaURI(), "Cookie", "authToken="+k.calamp, "calamp-services-app", app), 401, calampSays},
 		"a made-up token":              {k.forward(proxyAddr, "both.example", "/logs/?cid=123456&token="+madeUp), 401, electaSays},
 		"a made-up token, calamp":      {k.forward(proxyAddr, "both.example", "/", "Authorization", "Bearer x", "calamp-services-app", app), 401, calampSays},
 		"another account":              {k.forward(proxyAddr, "both.example", "/logs/?cid=2&token="+k.electa), 401, electaSays},

@@ -12,6 +12,7 @@ import (
 type decision struct {
 	session auth.Session
 	dialect dialect.Dialect // whose words refuse; nil: nobody's, the gate speaks for itself
+	guessed bool            // nobody's session was found, and the words could be another's
 	admit   *admission      // nil: the dialect has nothing to add to a yes
 	err     error
 }
@@ -38,12 +39,23 @@ func (g *Gate) decide(call *http.Request, secure bool) decision {
 	if !plainPath(call.URL.Path) {
 		return decision{err: errAmbiguous}
 	}
-	covering := g.o.Router.Covering(call.Host, merged(call.URL.Path))
+	path := merged(call.URL.Path)
+	covering := g.o.Router.Covering(call.Host, path)
 	if len(covering) == 0 {
 		return decision{err: errUncovered}
 	}
+	d := g.judge(call, covering, secure)
+	if d.guessed {
+		if native := g.o.Router.Native(call.Host, path); native != nil {
+			d.dialect = native
+		}
+	}
+	return d
+}
+
+func (g *Gate) judge(call *http.Request, covering []dialect.Mounted, secure bool) decision {
 	if !secure {
-		return decision{dialect: covering[0].Dialect, err: insecure}
+		return decision{dialect: covering[0].Dialect, guessed: true, err: insecure}
 	}
 	var room [4]candidate // more are rare, and then it grows
 	found, refused := find(call, covering, room[:0])
@@ -54,25 +66,24 @@ func (g *Gate) decide(call *http.Request, secure bool) decision {
 }
 
 // find asks every covering mount for the call's token. The same string found by
-// several is one credential. Two different ones are refused in the words of the
-// first, most specific mount: whichever of them was believed here, the API
-// behind might look at the other. So is a call that one of the mounts cannot
-// read at all.
+// several is one credential. Two different ones are refused: whichever of them
+// was believed here, the API behind might look at the other. So is a call that
+// one of the mounts cannot read at all.
 func find(call *http.Request, covering []dialect.Mounted, found []candidate) ([]candidate, decision) {
 	for i := range covering {
 		m := &covering[i]
 		bearer, err := m.Dialect.Token(call)
 		switch {
 		case err == nil && len(found) > 0 && carried(&bearer) != carried(&found[0].bearer):
-			return nil, decision{dialect: covering[0].Dialect, err: twoTokens}
+			return nil, decision{dialect: covering[0].Dialect, guessed: true, err: twoTokens}
 		case err == nil:
 			found = append(found, candidate{bearer, m.Dialect})
 		case auth.RefusalOf(err).Reason != auth.NoToken:
-			return nil, decision{dialect: m.Dialect, err: err}
+			return nil, decision{dialect: m.Dialect, guessed: true, err: err}
 		}
 	}
 	if len(found) == 0 {
-		return nil, decision{dialect: covering[0].Dialect, err: noToken}
+		return nil, decision{dialect: covering[0].Dialect, guessed: true, err: noToken}
 	}
 	return found, decision{}
 }
@@ -99,7 +110,7 @@ func (g *Gate) open(call *http.Request, found []candidate) (d decision) {
 			return decision{dialect: c.dialect, err: err}
 		}
 		if i == 0 {
-			d = decision{dialect: c.dialect, err: err}
+			d = decision{dialect: c.dialect, guessed: true, err: err}
 		}
 	}
 	return d
