@@ -33,22 +33,52 @@ func (a *auditEntry) add(b *auditEntry) {
 	a.count, a.at = a.count+b.count, b.at
 }
 
+// chain is the newest batch of the audit, which is never removed, as the writer
+// remembers it.
+type chain struct {
+	known bool
+	seq   int64
+	link  [32]byte
+
+	// What the open transaction makes of it.
+	next     [32]byte
+	extended bool
+}
+
+// committed makes true what the transaction made of the chain.
+func (c *chain) committed() {
+	if c.extended {
+		c.seq, c.link, c.extended = c.seq+1, c.next, false
+	}
+}
+
 // writeAudit writes the events of the transaction as one batch, linked to the
-// newest one, which is never removed.
+// newest one.
 func (t *transaction) writeAudit() error {
+	t.chain.extended = false
 	if t.audit.count == 0 {
 		return nil
 	}
-	var seq int64
-	var previous [32]byte
-	if _, err := t.one(func(r row) { seq = r.int(0); copy(previous[:], r.blob(1)) },
-		"SELECT seq, chain FROM audit_batches ORDER BY seq DESC LIMIT 1"); err != nil {
+	c := t.chain
+	if !c.known {
+		c.seq, c.link = 0, [32]byte{}
+		if _, err := t.one(func(r row) { c.seq = r.int(0); copy(c.link[:], r.blob(1)) },
+			"SELECT seq, chain FROM audit_batches ORDER BY seq DESC LIMIT 1"); err != nil {
+			return err
+		}
+		c.known = true
+	}
+	c.next = audit.Link(c.link, t.audit.body)
+	n, err := t.exec("INSERT INTO audit_batches SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?1 = 1 + coalesce((SELECT max(seq) FROM audit_batches), 0)",
+		c.seq+1, micros(t.audit.at), int64(t.audit.count), t.audit.body, c.next[:])
+	if err != nil {
 		return err
 	}
-	chain := audit.Link(previous, t.audit.body)
-	_, err := t.exec("INSERT INTO audit_batches VALUES (?, ?, ?, ?, ?)",
-		seq+1, micros(t.audit.at), int64(t.audit.count), t.audit.body, chain[:])
-	return err
+	if n == 0 {
+		return errStale
+	}
+	c.extended = true
+	return nil
 }
 
 // Audit reads batches; see [auth.Store].

@@ -184,7 +184,7 @@ func BenchmarkRawGroupCommit(b *testing.B) {
 				}
 				for range 64 {
 					row := benchRow(benchID())
-					if err := buffer.insert(insertOne, []*auth.SessionRow{&row}); err != nil {
+					if err := buffer.insert(insertOne, sessionWidth, bindSession, []*auth.SessionRow{&row}); err != nil {
 						return err
 					}
 					done++

@@ -43,7 +43,7 @@ func (t *transaction) endSession(id auth.SessionID) (int, error) {
 
 // endPrincipal ends all sessions of a key or user but one.
 func (t *transaction) endPrincipal(p auth.PrincipalID, except auth.SessionID) (n int, err error) {
-	if err := t.begins.flush(); err != nil {
+	if err := errors.Join(t.begins.flush(), t.follow()); err != nil {
 		return 0, err
 	}
 	ids, _ := t.tail.recent(p)

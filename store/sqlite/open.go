@@ -31,6 +31,7 @@ type Store struct {
 	log    *slog.Logger
 	writer *writer
 	tail   *tail
+	chain  *chain
 	hot    *readers // single rows, never held for long
 	cold   *readers // snapshots and long reads
 	sweep  sweeper
@@ -71,7 +72,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
 	}
-	s := &Store{path: path, log: o.Logger, tail: newTail(cmp.Or(o.tailSize, tailSize)), checkBudget: cmp.Or(o.checkBudget, checkBudget), walLimit: cmp.Or(o.walLimit, walLimit),
+	s := &Store{path: path, log: o.Logger, tail: newTail(cmp.Or(o.tailSize, tailSize)), chain: new(chain), checkBudget: cmp.Or(o.checkBudget, checkBudget), walLimit: cmp.Or(o.walLimit, walLimit),
 		wantCheckpoint: make(chan struct{}, 1)}
 	if s.log == nil {
 		s.log = slog.Default()
@@ -137,7 +138,7 @@ func (s *Store) start(c *conn) (err error) {
 	if err != nil {
 		return errors.Join(err, s.hot.close(), s.cold.close())
 	}
-	s.writer = &writer{conn: c, tail: s.tail, queue: make(chan *request, maxQueue), ended: make(chan struct{}), idle: s.nudge, suspect: s.suspect,
+	s.writer = &writer{conn: c, tail: s.tail, chain: s.chain, queue: make(chan *request, maxQueue), ended: make(chan struct{}), idle: s.nudge, suspect: s.suspect,
 		group: make([]*request, 0, maxGroup)}
 	go s.writer.run()
 	s.background.Go(func() { s.checkpoints(checkpointer) })

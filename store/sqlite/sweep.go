@@ -122,7 +122,7 @@ func (s *Store) removeOver(ctx context.Context, over []entry, now time.Time, out
 // transact is one transaction in a turn of its own.
 func (s *Store) transact(ctx context.Context, f func(*transaction) error) error {
 	return s.writer.exclusive(ctx, func(c *conn) error {
-		t, err := begin(c, s.tail)
+		t, err := begin(c, s.tail, s.chain)
 		if err != nil {
 			return err
 		}

@@ -26,7 +26,7 @@ func (s *Store) View(ctx context.Context, f func(auth.Reader) error) error {
 // nothing else is written.
 func (s *Store) Update(ctx context.Context, f func(auth.Tx) error) error {
 	return s.writer.exclusive(ctx, func(c *conn) error {
-		t, err := begin(c, s.tail)
+		t, err := begin(c, s.tail, s.chain)
 		if err != nil {
 			return explain("changing records", err)
 		}

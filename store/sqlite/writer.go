@@ -22,6 +22,7 @@ const (
 type writer struct {
 	conn    *conn
 	tail    *tail
+	chain   *chain
 	queue   chan *request
 	ended   chan struct{}
 	idle    func()      // after each commit; starts checkpoints
@@ -177,18 +178,26 @@ func (w *writer) commit(group []*request) {
 	}
 }
 
-// transact applies a group. A set whose condition does not hold gets its error
-// and is left out; any other error undoes the transaction.
-func (w *writer) transact(group []*request) (err error) {
-	defer func() {
-		if err != nil {
-			w.suspect(err)
-		}
-	}()
-	t, err := begin(w.conn, w.tail)
-	if err != nil {
-		return err
+// transact writes a group, as if no other process wrote; if one did, again.
+func (w *writer) transact(group []*request) error {
+	t, err := beginBlind(w.conn, w.tail, w.chain)
+	if err == nil {
+		err = w.write(t, group)
 	}
+	if errors.Is(err, errStale) {
+		if t, err = begin(w.conn, w.tail, w.chain); err == nil {
+			err = w.write(t, group)
+		}
+	}
+	if err != nil {
+		w.suspect(err)
+	}
+	return err
+}
+
+// write applies a group and commits. A set whose condition does not hold gets
+// its error and is left out; any other error undoes the transaction.
+func (w *writer) write(t *transaction, group []*request) error {
 	for _, r := range group {
 		r.result, r.err = auth.Result{}, nil
 		err := t.apply(r.set, &r.result)
