@@ -20,8 +20,8 @@ func Cookie(r *http.Request, name string) (string, error) {
 		for line != "" {
 			var pair string
 			pair, line, _ = strings.Cut(line, ";")
-			n, v, ok := strings.Cut(pair, "=")
-			if !ok || trim(n) != name {
+			n, v, _ := strings.Cut(pair, "=") // without "=" it is one to some servers
+			if trim(n) != name {
 				continue
 			}
 			if found {

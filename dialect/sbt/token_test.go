@@ -222,12 +222,13 @@ func FuzzPairs(f *testing.F) {
 	})
 }
 
-// ofOthers is what net/url finds, read as leniently as can be.
+// ofOthers is what net/url finds, with names read as leniently as can be: white
+// space around them is dropped, and PHP's end at NUL and at '['.
 func ofOthers(query, name string) (values []string) {
 	for _, pair := range strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' }) {
 		key, value, _ := strings.Cut(pair, "=")
 		k, err := url.QueryUnescape(key)
-		if err != nil || len(strings.TrimLeft(k, " ")) != len(name) || !strings.EqualFold(strings.TrimLeft(k, " "), name) {
+		if k = lenient(k); err != nil || len(k) != len(name) || !strings.EqualFold(k, name) {
 			continue
 		}
 		v, err := url.QueryUnescape(value)
@@ -237,6 +238,15 @@ func ofOthers(query, name string) (values []string) {
 		values = append(values, v)
 	}
 	return values
+}
+
+func lenient(name string) string {
+	blank := func(r rune) bool { return r <= ' ' && r != 0 }
+	name = strings.TrimLeftFunc(name, blank)
+	if end := strings.IndexAny(name, "\x00["); end >= 0 {
+		name = name[:end]
+	}
+	return strings.TrimRightFunc(name, blank)
 }
 
 // FuzzJSON: what is found is what encoding/json finds, and nothing that it would
