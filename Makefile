@@ -2,13 +2,18 @@
 # make build   bin/sallyport
 # make test    everything that must hold; installs what the tests need (Debian, as root)
 # make lint    formatting, go vet, golangci-lint
+# make fuzz    every fuzz target for FUZZTIME each, 30s by default; what fails is kept in testdata/fuzz
 # make bench   speed, as ratios against a bare server; takes minutes
 
 GOLANGCI_VERSION := v2.15.0
 # A linter refuses code for a newer Go than it was built with, hence the second half of the name.
 GOLANGCI_DIR = $(CURDIR)/.cache/golangci-lint-$(GOLANGCI_VERSION)-$(shell go env GOVERSION)
 
-.PHONY: help demo build test lint bench
+# How long each fuzz target runs in make fuzz, and at the end of make test.
+FUZZTIME ?= 30s
+FUZZTIME_TEST := 1s
+
+.PHONY: help demo build test lint fuzz bench
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -28,6 +33,7 @@ test:
 		echo 'go test -race -short -timeout 5m ./...'; \
 		CGO_ENABLED=1 go test -race -short -vet=off -timeout 5m ./...; \
 	fi
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=$(FUZZTIME_TEST)
 
 lint:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then \
@@ -37,6 +43,10 @@ lint:
 		echo "building golangci-lint $(GOLANGCI_VERSION), once, about two minutes"; \
 		GOBIN="$(GOLANGCI_DIR)" go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION); }
 	"$(GOLANGCI_DIR)/golangci-lint" run
+
+# Go fuzzes one target at a time. The corpus is testdata/fuzz beside each target, and Go's cache of what it found new.
+fuzz:
+	@test/fuzz.sh $(FUZZTIME)
 
 bench:
 	go run ./bench $(ARGS)
