@@ -130,6 +130,12 @@ func (r *reader) do(b block) {
 
 // start starts a server, and has it stop in good order at the end.
 func (r *reader) start(line, addr string) {
+	r.startAt(line, "http://"+addr, http.DefaultClient)
+}
+
+// startAt is start for a server that is asked at base, by client, whether it is
+// there.
+func (r *reader) startAt(line, base string, client *http.Client) {
 	var said strings.Builder
 	cmd := exec.Command("sh", "-c", "exec "+line)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = r.dir, &said, &said
@@ -143,7 +149,7 @@ func (r *reader) start(line, addr string) {
 		}
 	})
 	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		if res, err := http.Get("http://" + addr + "/-/ready"); err == nil {
+		if res, err := client.Get(base + "/-/ready"); err == nil {
 			_ = res.Body.Close()
 			if res.StatusCode == http.StatusOK {
 				return

@@ -15,7 +15,25 @@ needs() {
 		the race detector|c_compiler|gcc libc6-dev
 		scripts that log in with curl|curl --version|curl
 		the gate behind a real nginx|nginx -v|nginx-light
+		clients in PHP|php_client|php-cli php-curl php-soap php-xml
+		clients in Python|python3 --version|python3
+		clients in JavaScript|node --version|nodejs
+		clients in JavaScript, npm|npm --version|npm
 	LIST
+}
+
+# php_client: PHP without these extensions is of no use.
+php_client() { php -r 'exit(extension_loaded("curl") && extension_loaded("soap") && extension_loaded("simplexml") ? 0 : 1);'; }
+
+# npm_packages gets what the clients in JavaScript need, as locked. It goes where Go does not look for packages.
+npm_packages() {
+	from=$(dirname "$0")/interop to=$(dirname "$0")/../.cache/interop
+	cmp -s "$from/package-lock.json" "$to/installed.json" && return
+	if ! works npm --version; then return; fi # reported above
+	mkdir -p "$to" && cp "$from/package.json" "$from/package-lock.json" "$to" &&
+		log=$(npm ci --prefix "$to" --ignore-scripts --no-audit --no-fund 2>&1) &&
+		cp "$from/package-lock.json" "$to/installed.json" && return
+	echo "setup: skipped clients in JavaScript: npm could not install their packages: $(echo "$log" | tail -n 1)"
 }
 
 # c_compiler: a compiler without libc's headers is of no use.
@@ -81,18 +99,24 @@ if [ "${1-}" = --can-race ]; then
 	exit
 fi
 
-lack=$(missing)
-[ -n "$lack" ] || exit 0
-packages=$(echo "$lack" | cut -d'|' -f2 | tr '\n' ' ')
-reason=$(why_not)
-if [ -z "$reason" ]; then
-	echo "setup: installing $packages"
-	# shellcheck disable=SC2086 # several packages
-	install $packages
+# packages gets what is missing from the distribution.
+packages() {
 	lack=$(missing)
-	reason="apt-get could not install it"
-fi
-[ -z "$lack" ] || echo "$lack" | while IFS='|' read -r what packages; do
-	echo "setup: skipped $what: $reason (Debian: $packages)"
-done
+	[ -n "$lack" ] || return
+	packages=$(echo "$lack" | cut -d'|' -f2 | tr '\n' ' ')
+	reason=$(why_not)
+	if [ -z "$reason" ]; then
+		echo "setup: installing $packages"
+		# shellcheck disable=SC2086 # several packages
+		install $packages
+		lack=$(missing)
+		reason="apt-get could not install it"
+	fi
+	[ -z "$lack" ] || echo "$lack" | while IFS='|' read -r what packages; do
+		echo "setup: skipped $what: $reason (Debian: $packages)"
+	done
+}
+
+packages
+npm_packages
 exit 0
