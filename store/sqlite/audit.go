@@ -43,6 +43,8 @@ type chain struct {
 	// What the open transaction makes of it.
 	next     [32]byte
 	extended bool
+
+	body []byte // room for a batch, used again
 }
 
 // committed makes true what the transaction made of the chain.
@@ -68,6 +70,7 @@ func (t *transaction) writeAudit() error {
 		}
 		c.known = true
 	}
+	c.body = t.audit.body[:0]
 	c.next = audit.Link(c.link, t.audit.body)
 	n, err := t.exec("INSERT INTO audit_batches SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?1 = 1 + coalesce((SELECT max(seq) FROM audit_batches), 0)",
 		c.seq+1, micros(t.audit.at), int64(t.audit.count), t.audit.body, c.next[:])

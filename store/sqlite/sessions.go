@@ -25,9 +25,10 @@ const (
 )
 
 var (
-	insertOne   = insertSessions(1, sessionWidth, sessionPlaces)
-	insertMany  = insertSessions(insertRows, sessionWidth, sessionPlaces)
-	insertPlain = insertSessions(insertRows, plainWidth, plainPlaces)
+	insertOne  = insertSessions(1, sessionWidth, sessionPlaces)
+	insertMany = insertSessions(insertRows, sessionWidth, sessionPlaces)
+	plainOne   = insertSessions(1, plainWidth, plainPlaces)
+	plainMany  = insertSessions(insertRows, plainWidth, plainPlaces)
 )
 
 // The places of one row, in the order of sessionColumns; %[n]d is its nth
@@ -76,12 +77,18 @@ func (b *beginBuffer) flush() error {
 	b.n = 0
 	if len(rows) == insertRows {
 		if !slices.ContainsFunc(rows, func(r *auth.SessionRow) bool { return !plain(r) }) {
-			return b.insert(insertPlain, plainWidth, bindPlain, rows)
+			return b.insert(plainMany, plainWidth, bindPlain, rows)
 		}
 		return b.insert(insertMany, sessionWidth, bindSession, rows)
 	}
-	for i := range rows {
-		if err := b.insert(insertOne, sessionWidth, bindSession, rows[i:i+1]); err != nil {
+	for i, r := range rows {
+		var err error
+		if plain(r) {
+			err = b.insert(plainOne, plainWidth, bindPlain, rows[i:i+1])
+		} else {
+			err = b.insert(insertOne, sessionWidth, bindSession, rows[i:i+1])
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -55,7 +55,7 @@ func beginBlind(c *conn, tail *tail, chain *chain) (*transaction, error) {
 	if _, err := c.exec("BEGIN IMMEDIATE"); err != nil {
 		return nil, &beginError{err}
 	}
-	return &transaction{conn: c, tail: tail, chain: chain, begins: beginBuffer{conn: c}}, nil
+	return &transaction{conn: c, tail: tail, chain: chain, begins: beginBuffer{conn: c}, audit: auditEntry{body: chain.body[:0]}}, nil
 }
 
 // follow has the tail read the log, if it has not.

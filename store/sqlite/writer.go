@@ -136,7 +136,9 @@ func (w *writer) run() {
 // turn, whom it returns.
 func (w *writer) gather(first *request) *request {
 	w.group = append(w.group[:0], first)
-	runtime.Gosched() // those who were just answered come back before the group is closed
+	for range 3 { // those who were just answered come back before the group is closed
+		runtime.Gosched()
+	}
 	for len(w.group) < maxGroup {
 		select {
 		case r, ok := <-w.queue:
