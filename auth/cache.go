@@ -43,7 +43,8 @@ type cached struct {
 	idle    time.Duration
 	uses    int32
 	onNew   bool
-	touched atomic.Bool // ends moved since it was last handed to the store
+	touched atomic.Bool   // ends moved since it was last handed to the store
+	appAt   atomic.Uint32 // the directory's epoch, plus one, at which the app it was opened with was last found good
 }
 
 // opened is how sessions were opened: few values, shared by many sessions.

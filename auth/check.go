@@ -148,12 +148,27 @@ func (s *Service) permit(ctx context.Context, e *cached, b *Bearer, now int64) *
 	if b.Mount.BindApp && e.origin.app != "" && e.origin.app != b.App {
 		return refuseUnknownApp
 	}
-	return s.appOf(ctx, e.who, b.App)
+	return s.appOfCall(ctx, e, b.App, now)
+}
+
+// appOfCall is appOf for a later call, which nearly always carries the key of
+// its login: that one is looked up again only when some record has changed.
+func (s *Service) appOfCall(ctx context.Context, e *cached, key string, now int64) *Refusal {
+	at := uint32(s.dir.epoch.Load())&0x7fffffff + 1 // before looking, so that a change meanwhile counts
+	fresh, same := s.feed.fresh(now), key == e.origin.app
+	if same && fresh && e.appAt.Load() == at {
+		return nil
+	}
+	refusal := s.appOf(ctx, e.who, key, fresh)
+	if refusal == nil && same {
+		e.appAt.Store(at)
+	}
+	return refusal
 }
 
 // appOf refuses an application key that is unknown, disabled or of another tree.
-func (s *Service) appOf(ctx context.Context, who *Identity, key string) *Refusal {
-	app, err := s.dir.app(ctx, key)
+func (s *Service) appOf(ctx context.Context, who *Identity, key string, fresh bool) *Refusal {
+	app, err := s.dir.app(ctx, key, fresh)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return refuseUnknownApp

@@ -190,12 +190,15 @@ func (d *directory) identity(ctx context.Context, id PrincipalID) (*Identity, er
 }
 
 // app returns an app that exists and is not disabled.
-func (d *directory) app(ctx context.Context, key string) (*App, error) {
-	d.mu.RLock()
-	a := d.apps[key]
-	d.mu.RUnlock()
-	if a != nil {
-		return a, nil
+// What is remembered counts only while the feed is fresh.
+func (d *directory) app(ctx context.Context, key string, fresh bool) (*App, error) {
+	if fresh {
+		d.mu.RLock()
+		a := d.apps[key]
+		d.mu.RUnlock()
+		if a != nil {
+			return a, nil
+		}
 	}
 	return d.readApp(ctx, key)
 }

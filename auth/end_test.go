@@ -170,6 +170,43 @@ func TestLostFeed(t *testing.T) {
 	})
 }
 
+// What is disabled while a node has lost the feed is not believed either, at
+// calls and at logins.
+func TestLostFeedAndRecords(t *testing.T) {
+	inBubble(t, func(k *kit) {
+		m := calampMount()
+		m.AppOnCalls = true
+		a := byPassword(m)
+		a.App = goodApp
+		b := bearer(a, k.login(a))
+		b.App = goodApp
+		k.wantCheck(b, "")
+		k.store.deaf.Store(true)
+		time.Sleep(2 * time.Second)
+		k.wantCheck(b, "")
+		err := k.store.Update(k.Context(), func(tx auth.Tx) error {
+			return tx.PutApp(&auth.App{Key: goodApp, Account: k.tenant, Name: "app", Disabled: true})
+		})
+		if err != nil {
+			k.Fatal(err)
+		}
+		k.wantCheck(b, auth.UnknownApp)
+		k.wantLogin(a, auth.UnknownApp)
+
+		key := byKey(electaMount())
+		k.login(key)
+		err = k.store.Update(k.Context(), func(tx auth.Tx) error {
+			row, err := tx.Key(k.key)
+			row.Disabled = true
+			return errors.Join(err, tx.PutKey(&row))
+		})
+		if err != nil {
+			k.Fatal(err)
+		}
+		k.wantLogin(key, auth.BadCredentials)
+	})
+}
+
 // A follower that was away for longer than notices are kept starts afresh.
 func TestFeedThatMovedOn(t *testing.T) {
 	inBubble(t, func(k *kit) {

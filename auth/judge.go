@@ -21,7 +21,7 @@ type verdict struct {
 // judge finds out who an attempt is. It costs the same for a name that does not
 // exist: the same hashing, and one look into the store when the answer is no.
 func (s *Service) judge(ctx context.Context, a *Attempt, now time.Time) (verdict, *Refusal) {
-	if refusal := s.judgeApp(ctx, a); refusal != nil {
+	if refusal := s.judgeApp(ctx, a, now); refusal != nil {
 		return verdict{}, refusal
 	}
 	v, refusal := s.judgeSecret(ctx, a, now)
@@ -37,7 +37,7 @@ func (s *Service) judge(ctx context.Context, a *Attempt, now time.Time) (verdict
 	}
 	v.who = who
 	if a.App != "" {
-		if refusal := s.appOf(ctx, who, a.App); refusal != nil {
+		if refusal := s.appOf(ctx, who, a.App, s.feed.fresh(now.UnixNano())); refusal != nil {
 			// The secret was right, but saying so to a program of another tree
 			// would confirm it.
 			return v, refuseCredentials(errOtherTree)
@@ -54,7 +54,7 @@ func (s *Service) judgeSecret(ctx context.Context, a *Attempt, now time.Time) (v
 	if !ok {
 		return s.compare(ctx, a, nil, now, "")
 	}
-	r, remembered, err := s.dir.find(ctx, key, false)
+	r, remembered, err := s.dir.find(ctx, key, !s.feed.fresh(now.UnixNano()))
 	if err != nil && !notThere(err) {
 		return verdict{}, lookupFailed(err)
 	}
@@ -87,14 +87,14 @@ func notThere(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(
 
 // judgeApp refuses an application key that is missing or unknown before
 // anything else is looked at: it is no secret.
-func (s *Service) judgeApp(ctx context.Context, a *Attempt) *Refusal {
+func (s *Service) judgeApp(ctx context.Context, a *Attempt, now time.Time) *Refusal {
 	if a.App == "" {
 		if a.Mount.AppAtLogin {
 			return refuseMissingApp
 		}
 		return nil
 	}
-	_, err := s.dir.app(ctx, a.App)
+	_, err := s.dir.app(ctx, a.App, s.feed.fresh(now.UnixNano()))
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return refuseUnknownApp
@@ -172,7 +172,7 @@ func (s *Service) findBareKey(ctx context.Context, a *Attempt, now time.Time) (v
 	keys := s.Keys()
 	for i := range keys.Len() {
 		d, pepper := keys.KeyDigestAt(i, a.Secret)
-		r, _, err := s.dir.find(ctx, recordKey{scheme: BareKey, tenant: a.Mount.Tenant, name: string(d[:])}, false)
+		r, _, err := s.dir.find(ctx, recordKey{scheme: BareKey, tenant: a.Mount.Tenant, name: string(d[:])}, !s.feed.fresh(now.UnixNano()))
 		switch {
 		case notThere(err):
 			continue

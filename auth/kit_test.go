@@ -260,6 +260,7 @@ func (k *kit) events(kinds ...audit.Kind) (events []audit.Event) {
 type faulty struct {
 	auth.Store
 	broken atomic.Bool
+	deaf   atomic.Bool // only the feed is lost
 	noFeed atomic.Bool // breaks the feed alone
 
 	noCount atomic.Bool  // breaks counting live sessions alone
@@ -315,6 +316,9 @@ func (f *faulty) Apply(ctx context.Context, w *auth.WriteSet) (auth.Result, erro
 }
 
 func (f *faulty) Feed(ctx context.Context, after uint64, limit int) ([]auth.Notice, error) {
+	if f.deaf.Load() {
+		return nil, errBroken
+	}
 	if err := f.fault(); err != nil {
 		return nil, err
 	}
