@@ -118,7 +118,7 @@ func FuzzToken(f *testing.F) {
 			t.Fatalf("%q: made for %+v", uname, b)
 		}
 		ids, infos := r.CookiesNamed(idCookie), r.CookiesNamed(infoCookie)
-		if len(ids) == 1 && len(infos) == 1 && bare(b.Value) != bare(join(bare(ids[0].Value), bare(infos[0].Value))) {
+		if len(ids) == 1 && len(infos) == 1 && bare(b.Value) != bare(join(bare(ids[0].Value), bare(infos[0].Value))) && !strings.ContainsAny(b.Value, " \t\"") {
 			t.Fatalf("found %q, others find %q and %q", b.Value, ids[0].Value, infos[0].Value)
 		}
 		if len(ids) > 1 || len(infos) > 1 {

@@ -154,12 +154,13 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// ofOthers is what net/url finds, read as leniently as can be.
+// ofOthers is what net/url finds, with names read as leniently as can be: white
+// space around them is dropped, and PHP's end at NUL and at '['.
 func ofOthers(query, name string) (values []string) {
 	for _, pair := range strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' }) {
 		key, value, _ := strings.Cut(pair, "=")
 		k, err := url.QueryUnescape(key)
-		if err != nil || asciiLower(strings.TrimLeft(k, " ")) != name {
+		if err != nil || asciiLower(lenient(k)) != name {
 			continue
 		}
 		v, err := url.QueryUnescape(value)
@@ -169,6 +170,15 @@ func ofOthers(query, name string) (values []string) {
 		values = append(values, v)
 	}
 	return values
+}
+
+func lenient(name string) string {
+	blank := func(r rune) bool { return r <= ' ' && r != 0 }
+	name = strings.TrimLeftFunc(name, blank)
+	if end := strings.IndexAny(name, "\x00["); end >= 0 {
+		name = name[:end]
+	}
+	return strings.TrimRightFunc(name, blank)
 }
 
 func asciiLower(s string) string {

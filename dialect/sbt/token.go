@@ -131,7 +131,7 @@ func kindOf(media string) kind {
 // looksLike is for a body that does not say that it is of one of these kinds: an
 // API may read it as one all the same.
 func looksLike(body []byte) kind {
-	switch body = bytes.TrimLeft(bytes.TrimPrefix(body, byteOrderMark), " \t\r\n"); {
+	switch body = bytes.TrimLeft(bytes.TrimPrefix(body, byteOrderMark), " \t\r\n\v\f"); {
 	case len(body) == 0:
 		return other
 	case body[0] == '<':
@@ -140,6 +140,12 @@ func looksLike(body []byte) kind {
 		return jsonKind
 	}
 	return other
+}
+
+// utf16 says whether a body begins with a byte-order mark of UTF-16 or UTF-32.
+func utf16(body []byte) bool {
+	return bytes.HasPrefix(body, []byte{0xff, 0xfe}) || bytes.HasPrefix(body, []byte{0xfe, 0xff}) ||
+		bytes.HasPrefix(body, []byte{0, 0, 0xfe, 0xff})
 }
 
 // readBody is the body of a call if it is one to look into. ours says that the
@@ -163,6 +169,8 @@ func (s *sbt) readBody(r *http.Request, ours bool) (body []byte, k kind, charset
 	switch {
 	case len(body) == 0:
 		k = other
+	case k == other && utf16(body):
+		return nil, other, "", errMedia // some servers would read on, here nobody can
 	case k == other:
 		k = looksLike(body)
 	}
