@@ -121,8 +121,11 @@ func (s *sbt) refuseSOAP(w http.ResponseWriter, r *http.Request, a answer) {
 // operation is the name of the SOAP operation that is called, "" if it cannot be
 // told.
 func (s *sbt) operation(r *http.Request) string {
-	if action, err := soapAction(r); err == nil && action != "" {
-		return lastName(action)
+	if action, err := soapAction(r); err == nil {
+		// PHP without a WSDL writes its action in another way; then the body tells.
+		if name := lastName(action); name != "" {
+			return name
+		}
 	}
 	body, err := dialect.PeekBody(r, s.maxBody)
 	if err != nil || len(body) == 0 {

@@ -85,3 +85,20 @@ func TestShape(t *testing.T) {
 		}
 	}
 }
+
+// PHP's SoapClient without a WSDL ends its action in '#' and the operation. The
+// operation is then told by the body, and the answer is its result with 1000.
+func TestOperationOfPHPWithoutWSDL(t *testing.T) {
+	const body = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>` +
+		`<RequestVBT xmlns="http://SBTService/ServiceContracts/"><securityToken>x</securityToken></RequestVBT></s:Body></s:Envelope>`
+	for _, action := range []string{`"http://SBTService/ServiceContracts/#RequestVBT"`, `"http://SBTService/ServiceContracts/IX/RequestVBT"`, `""`} {
+		r := httptest.NewRequest(http.MethodPost, "/Sbt.App.SetUp/WSServices/MessageWSService.svc", strings.NewReader(body))
+		r.Header.Set("Content-Type", "text/xml; charset=utf-8")
+		r.Header.Set("SOAPAction", action)
+		w := httptest.NewRecorder()
+		newDialect(t).Refuse(w, r, auth.Refuse(auth.UnknownToken, nil))
+		if got := w.Body.String(); w.Code != http.StatusOK || !strings.Contains(got, "<RequestVBTResult ") || !strings.Contains(got, ">1000<") {
+			t.Errorf("action %s: %d %s", action, w.Code, got)
+		}
+	}
+}
