@@ -33,6 +33,7 @@ type document struct {
 	before  int64 // where the last token began, for the decoder
 	depth   int
 	tokens  int
+	spaces  map[string]bool // namespaces that were declared so far
 }
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
@@ -40,7 +41,7 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 func newDocument(body []byte) *document {
 	rest := bytes.TrimPrefix(body, byteOrderMark)
 	decoder := xml.NewDecoder(bytes.NewReader(rest)) //nolint:gosec // read token by token, within bounds
-	return &document{decoder: decoder, offset: len(body) - len(rest)}
+	return &document{decoder: decoder, offset: len(body) - len(rest), spaces: map[string]bool{xmlNamespace: true}}
 }
 
 // next is the next start, end or text; io.EOF at the end of the document.
@@ -71,11 +72,40 @@ func (d *document) next() (xml.Token, error) {
 			if d.depth++; d.depth > maxDepth || len(t.Attr) > maxAttributes {
 				return nil, errBounds
 			}
+			if !d.wellNamed(&t) {
+				return nil, errXML
+			}
 		case xml.EndElement:
 			d.depth--
 		}
 		return t, nil
 	}
+}
+
+// xmlNamespace needs no declaration (Namespaces in XML 1.0, 3).
+const xmlNamespace = "http://www.w3.org/XML/1998/namespace"
+
+// wellNamed says whether an element has no attribute twice (XML 1.0, 3.1) and no
+// prefix that nothing declares (Namespaces in XML 1.0, 5), which encoding/xml does
+// not look at: it leaves such a prefix where the namespace would stand.
+func (d *document) wellNamed(t *xml.StartElement) bool {
+	for i, a := range t.Attr {
+		if a.Name.Space == "xmlns" || a.Name == (xml.Name{Local: "xmlns"}) {
+			d.spaces[a.Value] = true
+		}
+		for _, b := range t.Attr[:i] {
+			if a.Name == b.Name {
+				return false
+			}
+		}
+	}
+	declared := func(n xml.Name) bool { return n.Space == "" || n.Space == "xmlns" || d.spaces[n.Space] }
+	for _, a := range t.Attr {
+		if !declared(a.Name) {
+			return false
+		}
+	}
+	return declared(t.Name)
 }
 
 // child is the next element inside the current one, or of the document; false at
