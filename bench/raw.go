@@ -13,8 +13,13 @@ import (
 	"modernc.org/sqlite"
 )
 
-// rawGroup is how many rows are made durable at once.
-const rawGroup = callers
+// How many rows are made durable at once: as many as callers of the login wait
+// together, which is the most that there can be; and as many as the store really
+// finds waiting, since half of the callers compute while the others are written.
+const (
+	rawMost = callers
+	rawHalf = callers / 2
+)
 
 // insertRaw writes all columns of a session, in the order of the schema.
 const insertRaw = `INSERT INTO sessions (id, ends, principal, uses, expire_on_new, issued, cap, idle, digest, dialect, app, source, attrs)
@@ -22,7 +27,7 @@ const insertRaw = `INSERT INTO sessions (id, ends, principal, uses, expire_on_ne
 
 // raw is the ceiling of durable logins: one connection of the same SQLite, below
 // database/sql, that inserts the rows of sessions with one prepared statement,
-// 64 to a transaction, with full fsync; another connection copies the log into
+// 32 or 64 to a transaction, with full fsync; another connection copies the log into
 // the file meanwhile, as the store has it done. There is no audit, no list of a
 // principal's sessions, and nobody waits for an answer.
 type raw struct {
@@ -90,7 +95,7 @@ func execute(ctx context.Context, s driver.Stmt, args ...driver.NamedValue) erro
 }
 
 // run writes for a while and returns rows a second.
-func (r *raw) run(ctx context.Context, window time.Duration) (rate float64, err error) {
+func (r *raw) run(ctx context.Context, window time.Duration, size int) (rate float64, err error) {
 	background := context.WithoutCancel(ctx) // a context that can end costs a goroutine a statement
 	nudge, stopped := make(chan struct{}, 1), make(chan error, 1)
 	go func() { stopped <- r.copyAtNudges(background, nudge) }()
@@ -102,10 +107,10 @@ func (r *raw) run(ctx context.Context, window time.Duration) (rate float64, err 
 	row := newRawRow(now)
 	rows, end := 0, now.Add(window)
 	for commits := 1; time.Now().Before(end); commits++ {
-		if err := r.group(background, row); err != nil {
+		if err := r.group(background, row, size); err != nil {
 			return 0, err
 		}
-		rows += rawGroup
+		rows += size
 		if commits%64 == 0 { // as often as the store
 			select {
 			case nudge <- struct{}{}:
@@ -128,11 +133,11 @@ func (r *raw) copyAtNudges(ctx context.Context, nudge <-chan struct{}) error {
 }
 
 // group makes one transaction durable.
-func (r *raw) group(ctx context.Context, row *rawRow) error {
+func (r *raw) group(ctx context.Context, row *rawRow, size int) error {
 	if err := execute(ctx, r.begin); err != nil {
 		return err
 	}
-	for range rawGroup {
+	for range size {
 		r.next++
 		if err := execute(ctx, r.insert, row.number(r.next)...); err != nil {
 			return err
