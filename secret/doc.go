@@ -14,6 +14,9 @@
 // A [Sealer] makes texts for one use that come back to us as they were: sealed,
 // so that clients can carry but neither read nor make them.
 //
+// [Keys.SigningKey] gives the keys that sign what an API behind is told of its
+// callers.
+//
 // A [Hasher] computes and verifies password hashes and bounds how much memory
 // and how many callers that may take at once.
 //

@@ -38,6 +38,7 @@ type subkeys struct {
 	seriesMAC *mac
 	hex       *mac   // FormHex's MAC
 	seal      []byte // what the keys of each [Sealer] are expanded from
+	signing   *mac   // seeds of [Keys.SigningKey]
 }
 
 // GenerateKeys makes a key set with one fresh random key.
@@ -119,10 +120,12 @@ func derive(id uint32, f prf.PRF) (*subkeys, error) {
 	guid := subkey("token-guid-aes")
 	series, seriesMAC := subkey("token-series-aes"), subkey("token-series-mac")
 	hex, seal := subkey("token-hex-mac"), subkey("seal")
+	signing := subkey("assertion-ed25519")
 	if err != nil {
 		return nil, err
 	}
-	s := &subkeys{id: id, pepper: newMAC(pepper), native: newMAC(native), seriesMAC: newMAC(seriesMAC), hex: newMAC(hex), seal: seal}
+	s := &subkeys{id: id, pepper: newMAC(pepper), native: newMAC(native), seriesMAC: newMAC(seriesMAC), hex: newMAC(hex), seal: seal,
+		signing: newMAC(signing)}
 	if s.guid, err = aes.NewCipher(guid); err != nil {
 		return nil, err
 	}
