@@ -85,6 +85,15 @@ func Note(w http.ResponseWriter, err error) {
 	}
 }
 
+// Final tells a gate that answers a proxy, which goes by the status alone, that no
+// new login would mend what is refused: where a dialect has status 200 for it all
+// the same, the proxy gets 403 and not 401. A dialect calls it before it writes.
+func Final(w http.ResponseWriter) {
+	if v, ok := w.(interface{ Final() }); ok {
+		v.Final()
+	}
+}
+
 // Allowed says whether the request's method is among the given ones. If not, it
 // sets Allow (RFC 9110, 15.5.6), and the caller answers 405.
 func Allowed(w http.ResponseWriter, r *http.Request, methods ...string) bool {

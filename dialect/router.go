@@ -111,17 +111,41 @@ func (r *Router) Covering(host, path string) []Mounted {
 	return r.table(host).covering(path)
 }
 
-// Native is the dialect whose clients call a host and path, as far as the path
-// tells: one that has endpoints in the same folder. nil: any that cover it.
-func (r *Router) Native(host, path string) Dialect {
+// Native is the mount whose clients alone call a host and path, as far as the path
+// tells: the one that has endpoints in the same folder. nil: there is none, or
+// mounts of two dialects have, or one with a longer prefix covers the path; then
+// it is for all that cover it. What follows a semicolon in a segment does not
+// count, as servers in Java read paths.
+func (r *Router) Native(host, path string) *Mounted {
 	t := r.table(host)
-	covering := t.covering(path)
+	path = withoutParameters(path)
 	for i := range t.homes {
-		if h := &t.homes[i]; below(path, h.low) && len(h.low) > len(covering[0].Prefix) {
-			return h.dialect
+		h := &t.homes[i]
+		if !below(path, h.low) {
+			continue
 		}
+		if covering := t.covering(path); h.contested || len(h.low) <= len(covering[0].Prefix) {
+			return nil
+		}
+		return h.at
 	}
 	return nil
+}
+
+// withoutParameters is a path without the parameters of its segments (RFC 3986,
+// 3.3), and without segments that are nothing else.
+func withoutParameters(path string) string {
+	if strings.IndexByte(path, ';') < 0 {
+		return path
+	}
+	var kept []string
+	for segment := range strings.SplitSeq(path, "/") {
+		name, _, cut := strings.Cut(segment, ";")
+		if name != "" || !cut {
+			kept = append(kept, name)
+		}
+	}
+	return strings.Join(kept, "/")
 }
 
 func (r *Router) table(host string) *table {

@@ -283,10 +283,40 @@ func TestNative(t *testing.T) {
 		"/connect/services/x": "folder", "/connect/SERVICES": "folder", "/connect/servicesx": "",
 		"/connect/services/admin/x": "deeper", "/connect/services/login": "folder",
 		"/app/login": "below", "/connect/other/login": "inner",
+		// As Java's servers read paths.
+		"/connect;a=b/services;/x;y": "folder", "/api.php;x": "file", "/;/api.php": "file", "/connect/;a/services/;": "folder", "/x;/api.php": "", ";": "",
 	} {
-		if got := mounted[r.Native("any", path)]; got != want {
+		got := ""
+		if at := r.Native("any", path); at != nil {
+			got = mounted[at.Dialect]
+		}
+		if got != want {
 			t.Errorf("%s: native to %q, want %q", path, got, want)
 		}
+	}
+}
+
+// TestNativeToTwo: what two dialects have endpoints in belongs to neither, but
+// for the endpoints.
+func TestNativeToTwo(t *testing.T) {
+	r := newRouter(nil)
+	at := func(path string) func(dialect.Mux) {
+		return func(m dialect.Mux) { m.Handle(path, func(http.ResponseWriter, *http.Request, auth.Origin) {}) }
+	}
+	m1, d1 := newElecta(t, "one")
+	m2, d2 := newElecta(t, "another of the same dialect")
+	mustMount(t, r, nil, "", m1, withRoutes{d1, at("/services/token")})
+	mustMount(t, r, nil, "", m2, withRoutes{d2, at("/services/key")})
+	if at := r.Native("any", "/services/x"); at == nil || at.Mount != m1 {
+		t.Errorf("two mounts of one dialect: %+v", at)
+	}
+	m3, d3 := newCalAmp(t, "of another")
+	mustMount(t, r, nil, "", m3, withRoutes{d3, at("/services/login")})
+	if at := r.Native("any", "/services/x"); at != nil {
+		t.Errorf("two dialects: native to %q", at.Mount.Name)
+	}
+	if at := r.Native("any", "/services/login/x"); at == nil || at.Mount != m3 {
+		t.Errorf("an endpoint: %+v", at)
 	}
 }
 

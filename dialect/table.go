@@ -15,11 +15,12 @@ type table struct {
 	homes  []home            // longest path first
 }
 
-// home is where a dialect's endpoints stand: the path of one, or the folder
-// that it is in, unless that is the mount's whole prefix.
+// home is where a mount's endpoints stand: the path of one, or the folder that it
+// is in, unless that is the mount's whole prefix.
 type home struct {
-	low     string // in lower case
-	dialect Dialect
+	low       string // in lower case
+	at        *Mounted
+	contested bool // a mount of another dialect has endpoints there too
 }
 
 // tree is an endpoint that also answers what lies below it.
@@ -73,9 +74,9 @@ func newTable(host string, mounts []*mounting) (*table, error) {
 					}
 				}
 				claimed[low] = append(claimed[low], rt)
-				t.homes = append(t.homes, home{low, m.Dialect})
+				t.settle(low, &m.Mounted)
 				if folder := low[:strings.LastIndexByte(low, '/')]; len(folder) > len(m.Prefix) {
-					t.homes = append(t.homes, home{folder, m.Dialect})
+					t.settle(folder, &m.Mounted)
 				}
 				if rt.fold {
 					t.folded[low] = rt
@@ -92,6 +93,17 @@ func newTable(host string, mounts []*mounting) (*table, error) {
 	slices.SortStableFunc(t.homes, func(a, b home) int { return len(b.low) - len(a.low) })
 	t.covers = newCovers(mounts)
 	return t, nil
+}
+
+// settle notes that a mount has endpoints at a path or in a folder.
+func (t *table) settle(low string, at *Mounted) {
+	for i := range t.homes {
+		if h := &t.homes[i]; h.low == low {
+			h.contested = h.contested || h.at.Mount.Dialect != at.Mount.Dialect
+			return
+		}
+	}
+	t.homes = append(t.homes, home{low: low, at: at})
 }
 
 func conflict(host, path string, a, b *route) error {

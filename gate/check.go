@@ -16,7 +16,8 @@ import (
 //     403 alone and turns the rest into 500, which invites trying again;
 //   - below 400, where a dialect says "refused" in the body only (Electa answers
 //     200), it is 401 for what a new login can mend, 503 for the server's own
-//     trouble, and 403 for the rest.
+//     trouble, and 403 for the rest, which is also what a dialect says is final
+//     ([dialect.Final]).
 //
 // A call that no mount covers, whose description is contradictory, whose path
 // can be read in two ways, or that claims an identity in a spelling that the
@@ -57,8 +58,12 @@ func (g *Gate) Check(w http.ResponseWriter, r *http.Request) {
 type verdict struct {
 	http.ResponseWriter
 	reason auth.Reason
+	final  bool // the dialect says that no login mends it
 	said   bool
 }
+
+// Final is for [dialect.Final].
+func (v *verdict) Final() { v.final = true }
 
 // WriteHeader sends the status that a proxy understands.
 func (v *verdict) WriteHeader(status int) {
@@ -67,7 +72,11 @@ func (v *verdict) WriteHeader(status int) {
 	}
 	if !v.said {
 		v.said = true
-		v.ResponseWriter.WriteHeader(verdictOf(status, v.reason))
+		status = verdictOf(status, v.reason)
+		if v.final && status == http.StatusUnauthorized {
+			status = http.StatusForbidden
+		}
+		v.ResponseWriter.WriteHeader(status)
 	}
 }
 

@@ -25,6 +25,8 @@ var (
 	insecure  = auth.Refuse(auth.Insecure, nil)
 	noToken   = auth.Refuse(auth.NoToken, nil)
 	twoTokens = auth.Refuse(auth.TwoTokens, nil)
+
+	unknownToken = auth.Refuse(auth.UnknownToken, nil)
 )
 
 // candidate is a token as one of the covering mounts found it.
@@ -44,16 +46,16 @@ func (g *Gate) decide(call *http.Request, secure bool) decision {
 	if len(covering) == 0 {
 		return decision{err: errUncovered}
 	}
-	d := g.judge(call, covering, secure)
-	if d.guessed {
-		if native := g.o.Router.Native(call.Host, path); native != nil {
-			d.dialect = native
-		}
+	native := g.o.Router.Native(call.Host, path)
+	d := g.judge(call, covering, native, secure)
+	if d.guessed && native != nil {
+		d.dialect = native.Dialect
 	}
 	return d
 }
 
-func (g *Gate) judge(call *http.Request, covering []dialect.Mounted, secure bool) decision {
+// judge checks a call that some mounts cover, and that may be native to one.
+func (g *Gate) judge(call *http.Request, covering []dialect.Mounted, native *dialect.Mounted, secure bool) decision {
 	if !secure {
 		return decision{dialect: covering[0].Dialect, guessed: true, err: insecure}
 	}
@@ -62,7 +64,7 @@ func (g *Gate) judge(call *http.Request, covering []dialect.Mounted, secure bool
 	if refused.err != nil {
 		return refused
 	}
-	return g.open(call, found)
+	return g.open(call, found, native)
 }
 
 // find asks every covering mount for the call's token. The same string found by
@@ -98,10 +100,16 @@ func carried(b *auth.Bearer) string {
 
 // open tries the token as each mount would until one knows it. A session looks
 // unknown over any dialect but its own; every other refusal comes from the mount
-// whose session it is, and is the last word.
-func (g *Gate) open(call *http.Request, found []candidate) (d decision) {
+// whose session it is, and is the last word. Where the path is native to one
+// dialect, the sessions of the others look unknown too: their token is no key to
+// an API that is not theirs.
+func (g *Gate) open(call *http.Request, found []candidate, native *dialect.Mounted) decision {
+	d := decision{dialect: found[0].dialect, guessed: true, err: unknownToken}
 	for i := range found {
 		c := &found[i]
+		if native != nil && !admitted(c.bearer.Mount.Dialect, native.Mount.Dialect) {
+			continue
+		}
 		session, err := g.o.Service.Check(call.Context(), &c.bearer)
 		if err == nil {
 			return decision{session: session, dialect: c.dialect, admit: admissionOf(c)}
@@ -109,9 +117,14 @@ func (g *Gate) open(call *http.Request, found []candidate) (d decision) {
 		if auth.RefusalOf(err).Reason != auth.UnknownToken {
 			return decision{dialect: c.dialect, err: err}
 		}
-		if i == 0 {
-			d = decision{dialect: c.dialect, guessed: true, err: err}
-		}
 	}
 	return d
 }
+
+// successor is the dialect that customers of any other may move to, and then call
+// the same API with its tokens.
+const successor = "oauth2"
+
+// admitted says whether sessions of one dialect open paths that are native to
+// another.
+func admitted(over, native string) bool { return over == native || over == successor }

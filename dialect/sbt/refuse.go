@@ -87,6 +87,9 @@ func (s *sbt) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Cache-Control", "no-store")
 	reason := auth.RefusalOf(err).Reason
 	soap, login := speaksSOAP(r), isLogin(r.URL.Path)
+	if reason == auth.WrongAccount {
+		dialect.Final(w) // a client that logs in again is told the same for ever
+	}
 	switch {
 	case login && soap:
 		writeSOAP(w, method, s.answers.atLogin(reason), tokenXML(""))
