@@ -35,6 +35,10 @@ func (d *Definition) Mount(name, tenant string) *auth.Mount {
 type Config struct {
 	Service *auth.Service
 
+	// Router is where the dialect will be mounted, among others. It is complete when
+	// the first request comes, not when New is called. nil: the dialect is alone.
+	Router *Router
+
 	// Mount is the dialect's own. New may set its AppAtLogin, AppOnCalls, BindApp
 	// and LockBlocksTokens; nothing changes it once New has returned.
 	Mount *auth.Mount

@@ -22,9 +22,20 @@ type route struct {
 	fold          bool
 	optionalSlash bool
 	subtree       bool
+	quiet         bool
 	maxBody       int64
 	when          func(*http.Request) bool // nil: always
 }
+
+// WellKnown puts the mount's prefix behind the path and not before it, as RFC 8414,
+// 3.1, has it for what is found by a well-known name.
+func WellKnown(r *route) {
+	r.path = strings.TrimPrefix(r.path, r.at.Prefix) + r.at.Prefix
+}
+
+// Quiet is for an endpoint that is asked as often as calls are made: what it
+// answers well is logged at level debug.
+func Quiet(r *route) { r.quiet = true }
 
 // paths are the spellings of the path, but for case.
 func (rt *route) paths() []string {
@@ -89,6 +100,12 @@ func panicError(p any) error {
 // client's spelling; query, headers and body are never logged.
 func (rt *route) log(r *http.Request, rep *reply, from auth.Origin, began time.Time) {
 	level, outcome := slog.LevelInfo, "ok"
+	if rt.quiet && rep.refusal == nil && rep.status < http.StatusBadRequest {
+		level = slog.LevelDebug
+		if !rt.router.o.Logger.Enabled(r.Context(), level) {
+			return
+		}
+	}
 	attrs := make([]slog.Attr, 0, 12)
 	if f := rep.refusal; f != nil {
 		outcome = string(f.Reason)

@@ -48,7 +48,7 @@ func mountOne(router *dialect.Router, service *auth.Service, c *config.Mount) er
 		return err
 	}
 	m := coreMount(c, def)
-	d, err := def.New(dialect.Config{Service: service, Mount: m, Options: c.DecodeOptions})
+	d, err := def.New(dialect.Config{Service: service, Router: router, Mount: m, Options: c.DecodeOptions})
 	switch {
 	case errors.Is(err, strict.ErrFile): // names its line already
 		return err

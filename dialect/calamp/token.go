@@ -45,6 +45,9 @@ func (c *calamp) bearer(token, app string) auth.Bearer {
 	return auth.Bearer{Mount: c.mount, Form: auth.FormSeries, Value: token, App: app}
 }
 
+// Read takes the value of authToken.
+func (c *calamp) Read(token string) (auth.Bearer, error) { return c.bearer(token, ""), nil }
+
 // bearerToken is the token of an Authorization header of that scheme (RFC 6750, 2.1),
 // "" if there is none.
 func bearerToken(lines []string) (string, error) {

@@ -95,7 +95,8 @@ func (s *Server) open() {
 	if s.setup.Adjust != nil {
 		s.setup.Adjust(m)
 	}
-	config := dialect.Config{Service: service, Mount: m, Options: decoder(s.setup.Options)}
+	router := dialect.NewRouter(dialect.RouterOptions{Origin: s.origin, Logger: logger, Clock: s.clock.Now})
+	config := dialect.Config{Service: service, Router: router, Mount: m, Options: decoder(s.setup.Options)}
 	if s.setup.NoService {
 		config.Service = nil
 	}
@@ -106,7 +107,6 @@ func (s *Server) open() {
 	if err := m.Validate(); err != nil {
 		s.t.Fatalf("the definition's mount: %v", err)
 	}
-	router := dialect.NewRouter(dialect.RouterOptions{Origin: s.origin, Logger: logger, Clock: s.clock.Now})
 	if err := router.Mount(nil, "", m, d); err != nil {
 		s.t.Fatal(err)
 	}

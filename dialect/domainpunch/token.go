@@ -62,6 +62,20 @@ func (d *domainpunch) fromHeader(lines []string) (auth.Bearer, error) {
 	return b, nil
 }
 
+// Read takes the value of the session's cookie, or an etoken while it is good.
+func (d *domainpunch) Read(token string) (auth.Bearer, error) {
+	session, ok := d.etokens.open(token, d.service.Now())
+	switch {
+	case ok:
+		b := d.bearer(session)
+		b.Carried = token
+		return b, nil
+	case etokenShaped(token):
+		return auth.Bearer{}, errUnknownToken
+	}
+	return d.bearer(token), nil
+}
+
 // maxBearer bounds a Bearer token, in bytes.
 const maxBearer = 2048
 

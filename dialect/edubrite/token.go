@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"net/http"
+	"strings"
 
 	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/dialect"
@@ -16,9 +17,10 @@ const (
 )
 
 var (
-	errNoToken = auth.Refuse(auth.NoToken, nil)
-	errForNone = auth.Refuse(auth.BadCredentials, errNobody)
-	errForAPI  = auth.Refuse(auth.BadCredentials, errAPIUser)
+	errNoToken      = auth.Refuse(auth.NoToken, nil)
+	errUnknownToken = auth.Refuse(auth.UnknownToken, nil)
+	errForNone      = auth.Refuse(auth.BadCredentials, errNobody)
+	errForAPI       = auth.Refuse(auth.BadCredentials, errAPIUser)
 )
 
 // Token finds the two cookies, in any of the Cookie lines, and the user whom the
@@ -58,6 +60,17 @@ func pairOf(r *http.Request) (string, error) {
 		return "", errNoToken
 	}
 	return join(id, info), nil
+}
+
+// Read takes the values of SESSION_ID and SESSION_INFO, in this order, with a
+// space between them. What is no such pair is of no session here. Sessions of both
+// kinds are found, the API user's and those of browsers.
+func (e *edubrite) Read(token string) (auth.Bearer, error) {
+	id, info, _ := strings.Cut(token, " ")
+	if id, info = strings.TrimSpace(id), strings.TrimSpace(info); id == "" || info == "" {
+		return auth.Bearer{}, errUnknownToken
+	}
+	return auth.Bearer{Mount: e.mount, Form: auth.FormNative, Value: join(id, info)}, nil
 }
 
 // A token is 62 characters. Each of its parts has more than half of what makes it

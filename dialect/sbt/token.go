@@ -45,6 +45,11 @@ func (s *sbt) Token(r *http.Request) (auth.Bearer, error) {
 	return auth.Bearer{Mount: s.mount, Form: auth.FormNative, Value: at.token, Code: at.org}, nil
 }
 
+// Read takes a securityToken.
+func (s *sbt) Read(token string) (auth.Bearer, error) {
+	return auth.Bearer{Mount: s.mount, Form: auth.FormNative, Value: token}, nil
+}
+
 // carried is what one place carries.
 type carried struct {
 	token, org       string
@@ -138,6 +143,9 @@ func looksLike(body []byte) kind {
 		return xmlKind
 	case body[0] == '{':
 		return jsonKind
+	}
+	if c, err := scanPairs(string(body)); err != nil || c.hasToken || c.hasOrg {
+		return formKind
 	}
 	return other
 }
