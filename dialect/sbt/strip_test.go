@@ -28,7 +28,8 @@ func TestStrip(t *testing.T) {
 		"XML by its look":       {body: "<Op><securityToken>s</securityToken></Op>", wantBody: "<Op><securityToken></securityToken></Op>"},
 		"another type":          {media: "text/plain", body: "securityToken=s", wantBody: "securityToken=s"},
 		"another type, ours":    {query: "securityToken=s", media: "text/plain", body: `{"securityToken":"s"}`, wantBody: `{"securityToken":null}`},
-		"another type, unnamed": {body: "securityToken=s", wantBody: "securityToken=s"},
+		"form by its look":      {body: "a=1&securityToken=s", wantBody: "a=1"},
+		"form of another type":  {query: "securityToken=s", media: "text/plain", body: "a=1&securityToken=s", wantBody: "a=1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := call(c.query, c.media, c.body)
