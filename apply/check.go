@@ -128,7 +128,8 @@ func (c *checker) members(a *account, gone bool) {
 		k := &a.Keys[i]
 		c.count(k.Mark)
 		c.gone(k.Mark, k.State, gone)
-		c.noun(k.Mark, (&auth.Key{Account: 1, Name: k.Name, Networks: k.Networks}).Validate())
+		c.noun(k.Mark, (&auth.Key{Account: 1, Name: k.Name, Networks: k.Networks,
+			Role: auth.Role(k.Role), Everywhere: k.Everywhere}).Validate())
 		if k.Name != "" {
 			once(c, names, k.Name, k.Mark, "name", "name")
 		}
@@ -148,7 +149,7 @@ func (c *checker) members(a *account, gone bool) {
 		c.count(u.Mark)
 		c.gone(u.Mark, u.State, gone)
 		c.noun(u.Mark, (&auth.User{Tenant: 1, Account: 1, Name: u.Name, Group: u.Group, FullName: u.FullName,
-			DisplayName: u.DisplayName, Email: u.Email}).Validate())
+			DisplayName: u.DisplayName, Email: u.Email, Role: auth.Role(u.Role), Everywhere: u.Everywhere}).Validate())
 		if u.Name != "" {
 			once(c, c.users, u.Name, u.Mark, "name", "name")
 		}

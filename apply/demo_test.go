@@ -86,7 +86,7 @@ func TestDemo(t *testing.T) {
 func TestExample(t *testing.T) {
 	w := newWorld(t)
 	out, text := w.apply(string(apply.Example()))
-	if len(out.Generated) != 2 || out.Generated[0].Account+"/"+out.Generated[0].Key != "ACME/generated" || out.Generated[1].Account != "ACME/123456" {
+	if len(out.Generated) != 3 || out.Generated[0].Account+"/"+out.Generated[0].Key != "ACME/generated" || out.Generated[2].Account != "ACME/123456" {
 		t.Errorf("generated %v", out.Generated)
 	}
 	if !strings.Contains(text, "+ key ACME/main\n") || !strings.HasSuffix(text, "= 2 unchanged\n") {

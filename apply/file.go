@@ -63,6 +63,9 @@ type key struct {
 	Expires  expiry         `yaml:"expires"`
 	Disabled bool           `yaml:"disabled"`
 	State    string         `yaml:"state" enum:"present|absent"`
+
+	Role       string `yaml:"role"`
+	Everywhere bool   `yaml:"everywhere"`
 }
 
 type app struct {
@@ -87,6 +90,8 @@ type user struct {
 	Email        string `yaml:"email"`
 	Policy       string `yaml:"policy"`
 	State        string `yaml:"state" enum:"present|absent"`
+	Role         string `yaml:"role"`
+	Everywhere   bool   `yaml:"everywhere"`
 }
 
 const absent = "absent"

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/config/strict"
 )
 
 // Shorter ones are remarked upon, in characters. Secrets and passwords that were
@@ -35,6 +36,7 @@ func (w *walk) key(in *key, rec *auth.Key, at *node) {
 		rec.Expires = in.Expires.at
 	}
 	stated(s, in.Mark, "disabled", &rec.Disabled, in.Disabled)
+	power(s, in.Mark, &rec.Role, &rec.Everywhere, in.Role, in.Everywhere)
 	if !there && !rec.Expires.IsZero() && !now.Before(rec.Expires) {
 		w.remark("key %s: has expired already, so nobody can log in with it", s.path)
 	}
@@ -51,9 +53,19 @@ func (w *walk) key(in *key, rec *auth.Key, at *node) {
 	w.add(&w.put, s, there)
 }
 
+// power compares the role of a key or user. Without one, nothing is left of its
+// reach.
+func power(s *step, m strict.Mark, role *auth.Role, everywhere *bool, name string, reach bool) {
+	stated(s, m, "role", role, auth.Role(name))
+	stated(s, m, "everywhere", everywhere, reach)
+	if *role == auth.Client {
+		*everywhere = false
+	}
+}
+
 // open says whether a key can log in from somewhere.
 func open(k *auth.Key, now time.Time) bool {
-	return !k.Disabled && (k.Expires.IsZero() || now.Before(k.Expires))
+	return !k.Disabled && k.Role.LogsIn() && (k.Expires.IsZero() || now.Before(k.Expires))
 }
 
 func when(t time.Time) string {

@@ -19,7 +19,7 @@ func (w *walk) user(in *user, at *node) {
 	if there {
 		w.moved(s, rec.Account, at, func() {})
 	}
-	wasActive := there && rec.Active
+	couldLogIn := there && rec.Active && rec.Role.LogsIn()
 	had := rec.Password != ""
 	changed := w.password(in, &rec, s, there)
 	stated(s, in.Mark, "active", &rec.Active, in.Active)
@@ -29,9 +29,10 @@ func (w *walk) user(in *user, at *node) {
 	stated(s, in.Mark, "full_name", &rec.FullName, in.FullName)
 	stated(s, in.Mark, "display_name", &rec.DisplayName, in.DisplayName)
 	stated(s, in.Mark, "email", &rec.Email, in.Email)
+	power(s, in.Mark, &rec.Role, &rec.Everywhere, in.Role, in.Everywhere)
 	w.choose(in.Mark, s, rec.ID, &rec.Policy, in.Policy)
 	switch end := func() auth.End { return auth.End{Principal: rec.ID} }; {
-	case wasActive && !rec.Active:
+	case couldLogIn && (!rec.Active || !rec.Role.LogsIn()):
 		s.why, s.end = auth.EndDisabled, end
 	case changed && there && had:
 		s.why, s.end = auth.EndPassword, end

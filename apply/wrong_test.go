@@ -18,7 +18,7 @@ var wrong = []struct{ name, in, want string }{
 	{"slip of a field", in("keys: [{name: k, secert: hunter2}]"),
 		`f.yaml:3:22: tenants[0].keys[0]: unknown field, did you mean "secret"?`},
 	{"unquoted comma", in("keys: [{name: k, secret: ab,hunter2}]"),
-		`f.yaml:3:33: tenants[0].keys[0]: unknown field; known here: disabled, expires, name, networks, policy, secret, state`},
+		`f.yaml:3:33: tenants[0].keys[0]: unknown field; known here: disabled, everywhere, expires, name, networks, policy, role, secret, state`},
 	{"number for a secret", in("users: [{name: u, password: 12345}]"),
 		`f.yaml:3:33: tenants[0].users[0].password: reads as a number: put it in quotes`},
 	{"yes for a secret", in("users: [{name: u, password: true}]"),

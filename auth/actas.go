@@ -63,6 +63,8 @@ func (s *Service) userFor(ctx context.Context, caller *Identity, name string, re
 	switch c := &r.candidates[0]; {
 	case c.disabled:
 		return nil, Refuse(BadCredentials, errors.New("acting for a user: the account is disabled"))
+	case c.who != nil && !c.who.Role.LogsIn():
+		return nil, Refuse(BadCredentials, fmt.Errorf("acting for a user: %w", errRole))
 	case !c.enabled():
 		return nil, Refuse(Inactive, errors.New("acting for a user"))
 	default:

@@ -37,6 +37,8 @@ type Attempt struct {
 	Form   secret.Form
 	Attrs  string // kept with the session, opaque to the core
 	Origin Origin
+
+	actor string // who acts, where it is not the one that the attempt names; for the audit
 }
 
 // Grant is a session that was just begun, with its token. The token exists

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/secret"
 )
 
 func cappedMount(most int) *auth.Mount {
@@ -17,7 +18,7 @@ func cappedMount(most int) *auth.Mount {
 	return m
 }
 
-// A key may have so many live sessions and no more; what ends makes room.
+// A tenant may have so many live sessions and no more; what ends makes room.
 func TestCap(t *testing.T) {
 	inBubble(t, func(k *kit) {
 		a := byKey(cappedMount(2))
@@ -47,49 +48,96 @@ func TestCap(t *testing.T) {
 	})
 }
 
-// The cap is of a key, not of a mount, and guesses are guesses when it is full.
-func TestCapIsOfOneKey(t *testing.T) {
+// The cap is of a tenant: its keys and users share it, and so do mounts of one
+// dialect. Another dialect has a cap of its own, what began without a cap counts
+// against none, and guesses are guesses when it is full.
+func TestCapIsOfTheTenant(t *testing.T) {
 	inBubble(t, func(k *kit) {
-		m := cappedMount(1)
+		m := cappedMount(2)
+		k.login(byKey(electaMount()))
 		k.login(byKey(m))
-		k.login(byPassword(m))
+		second := cappedMount(2)
+		second.Name = "second"
+		k.login(byPassword(second))
 		k.wantLogin(byKey(m), auth.Throttled)
+		k.wantLogin(byPassword(m), auth.Throttled)
 		wrong := byKey(m)
 		wrong.Secret = "wrong"
 		k.wantLogin(wrong, auth.BadCredentials)
+		other := cappedMount(1)
+		other.Dialect = "edubrite"
+		k.login(byPassword(other))
+		k.wantLogin(byKey(other), auth.Throttled)
+		k.login(byKey(electaMount()))
 	})
 }
 
-// Sessions that replace each other are never too many.
-func TestCapLeavesExpireOnNewAlone(t *testing.T) {
+// What a user is handed off to does not count, nor is it refused.
+func TestCapLeavesHandOffsAlone(t *testing.T) {
+	inBubble(t, func(k *kit) {
+		m := cappedMount(1)
+		first := k.login(byPassword(m))
+		for range 2 {
+			token, err := k.service.IssueHandOff(k.Context(), &auth.HandOff{Mount: m, Principal: k.user, Span: time.Minute})
+			if err != nil {
+				k.Fatal(err)
+			}
+			if _, err := k.service.Redeem(k.Context(), m, token, secret.FormNative, auth.Origin{}); err != nil {
+				k.Fatal(err)
+			}
+		}
+		k.wantLogin(byKey(m), auth.Throttled)
+		if err := k.service.Logout(k.Context(), bearer(byPassword(m), first), auth.Origin{}); err != nil {
+			k.Fatal(err)
+		}
+		k.login(byKey(m)) // two sessions of hand-offs are alive
+	})
+}
+
+// A login may replace its own sessions, but finds no more room than there is.
+func TestCapAndExpireOnNew(t *testing.T) {
 	inBubble(t, func(k *kit) {
 		a := onNewAttempt()
 		a.Mount.MaxSessions = 1
 		k.login(a)
 		k.wantCheck(bearer(a, k.login(a)), "")
+		other := byKey(a.Mount)
+		k.wantLogin(other, auth.Throttled)
+		a.Mount.MaxSessions = 2
+		k.login(other)
+		k.login(a)
+		k.wantLogin(other, auth.Throttled)
 	})
 }
 
-// However many logins come at once, no more find room than there is.
+// However many logins come at once, of whomever, no more find room than there is.
 func TestCapHoldsInARace(t *testing.T) {
 	inBubble(t, func(k *kit) {
 		const clients, most = 40, 3
 		m := cappedMount(most)
-		var began, refused atomic.Int32
+		var refused atomic.Int32
+		tokens := make(chan *auth.Bearer, clients)
 		var all sync.WaitGroup
-		for range clients {
+		for i := range clients {
 			all.Go(func() {
-				_, err := k.service.Login(k.Context(), byKey(m))
+				a := byKey(m)
+				if i%2 == 0 {
+					a = byPassword(m)
+				}
+				g, err := k.service.Login(k.Context(), a)
 				if r := reason(k.T, err); r == "" {
-					began.Add(1)
+					tokens <- bearer(a, g)
 				} else if r == auth.Throttled {
 					refused.Add(1)
 				}
 			})
 		}
 		all.Wait()
-		if began.Load() != most || refused.Load() != clients-most {
-			k.Fatalf("%d sessions began, %d were refused", began.Load(), refused.Load())
+		if len(tokens) != most || refused.Load() != clients-most {
+			k.Fatalf("%d sessions began, %d were refused", len(tokens), refused.Load())
+		}
+		for range most {
+			k.wantCheck(<-tokens, "")
 		}
 		if n := auth.WaitingTurns(k.service); n != 0 {
 			k.Errorf("%d turns are left behind", n)

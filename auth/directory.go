@@ -189,6 +189,16 @@ func (d *directory) identity(ctx context.Context, id PrincipalID) (*Identity, er
 	return nil, fmt.Errorf("%w: the records change faster than they can be read", ErrBusy)
 }
 
+// client is identity for those who may have sessions; ErrNotFound for whoever
+// has a role that logs in over no dialect, even if it was given after the login.
+func (d *directory) client(ctx context.Context, id PrincipalID) (*Identity, error) {
+	p, err := d.identity(ctx, id)
+	if err == nil && !p.Role.LogsIn() {
+		err = fmt.Errorf("key or user %d has a role: %w", id, ErrNotFound)
+	}
+	return p, err
+}
+
 // app returns an app that exists and is not disabled.
 // What is remembered counts only while the feed is fresh.
 func (d *directory) app(ctx context.Context, key string, fresh bool) (*App, error) {

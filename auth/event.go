@@ -11,7 +11,7 @@ import (
 // event says who an attempt claims to be, and from where.
 func (s *Service) event(a *Attempt, kind audit.Kind, now time.Time) audit.Event {
 	e := audit.Event{At: now, Kind: kind, Tenant: a.Mount.Tenant, Dialect: a.Mount.Dialect, Mount: a.Mount.Name,
-		Source: a.Origin.Source.String(), Request: a.Origin.Request}
+		Source: a.Origin.Source.String(), Request: a.Origin.Request, Actor: a.actor}
 	switch a.Scheme {
 	case AccountKey:
 		if a.Number > 0 {
@@ -29,7 +29,7 @@ func (s *Service) event(a *Attempt, kind audit.Kind, now time.Time) audit.Event 
 // isWhy says whether a refusal's cause is for the audit: it tells whoever the
 // client phones what the client must not be told.
 func isWhy(cause error) bool {
-	for _, why := range []error{errKeyDisabled, errKeyExpired, errKeyNetwork, errAccountDisabled, errOtherTree} {
+	for _, why := range []error{errKeyDisabled, errKeyExpired, errKeyNetwork, errInactive, errReach, errRole, errNoRole, errAccountDisabled, errOtherTree} {
 		if errors.Is(cause, why) {
 			return true
 		}

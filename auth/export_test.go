@@ -1,6 +1,6 @@
 package auth
 
-// WaitingTurns is how many principals' turns the service keeps.
+// WaitingTurns is how many turns the service keeps.
 func WaitingTurns(s *Service) int {
 	s.turns.mu.Lock()
 	defer s.turns.mu.Unlock()

@@ -48,8 +48,10 @@ func (s *Service) follow(ctx context.Context) {
 			s.obey(n)
 			s.feed.seen = n.Seq
 		}
+		s.followers.advance(notices)
 		if len(notices) < feedBatch {
 			s.feed.asked.Store(now.UnixNano())
+			s.followers.vouch(now)
 			return
 		}
 	}
@@ -65,12 +67,17 @@ func (s *Service) startAfresh(ctx context.Context, now time.Time) bool {
 	s.dir.forgetAll()
 	s.cache.clear()
 	s.feed.heard(head, now)
+	s.followers.restart(head, now)
 	s.log.Warn("was away longer than the feed is kept; forgot all cached sessions")
 	return true
 }
 
-// obey forgets what a notice names.
+// obey forgets what a notice names. One without a position is of what this node
+// itself just ended.
 func (s *Service) obey(n Notice) {
+	if n.Seq == 0 {
+		defer s.followers.ended()
+	}
 	s.dir.forget(n)
 	switch n.Kind {
 	case EndedSession:

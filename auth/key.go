@@ -27,6 +27,9 @@ type Key struct {
 	Disabled bool
 	Created  time.Time
 	LastUsed time.Time // flushed in the background
+
+	Role       Role // what it may do beside logging in
+	Everywhere bool // its role reaches the whole server; false: its account and those below
 }
 
 // MaxNetworks bounds the allow list of one key.
@@ -43,6 +46,9 @@ func (k *Key) Validate() error {
 	if len(k.Networks) > MaxNetworks {
 		return fmt.Errorf("%w: %d allowed networks, at most %d", ErrInvalid, len(k.Networks), MaxNetworks)
 	}
+	if err := validatePower(k.Role, k.Everywhere); err != nil {
+		return err
+	}
 	return checkText("key name", k.Name, MaxName)
 }
 
@@ -52,6 +58,10 @@ var (
 	errKeyDisabled     = errors.New("the API key is disabled")
 	errKeyExpired      = errors.New("the API key has expired")
 	errKeyNetwork      = errors.New("the API key may not be used from this address")
+	errNoRole          = errors.New("it has no role that may ask for this")
+	errInactive        = errors.New("the user is not active")
+	errReach           = errors.New("out of the caller's reach")
+	errRole            = errors.New("it has a role that logs in over no dialect")
 	errAccountDisabled = errors.New("the account, or one above it, is disabled")
 )
 

@@ -328,11 +328,11 @@ func (f *faulty) Feed(ctx context.Context, after uint64, limit int) ([]auth.Noti
 	return f.Store.Feed(ctx, after, limit)
 }
 
-func (f *faulty) Live(ctx context.Context, p auth.PrincipalID, now time.Time, most int) (int, time.Time, error) {
+func (f *faulty) Live(ctx context.Context, c auth.Capped, now time.Time, most int) (int, time.Time, error) {
 	if f.noCount.Load() {
 		return 0, time.Time{}, errBroken
 	}
-	return f.Store.Live(ctx, p, now, most)
+	return f.Store.Live(ctx, c, now, most)
 }
 
 func (f *faulty) FeedHead(ctx context.Context) (uint64, error) {

@@ -27,6 +27,10 @@ func (s *Service) Login(ctx context.Context, a *Attempt) (Grant, error) {
 		return Grant{}, s.refuse(ctx, a, nil, now, refusal)
 	}
 	v, refusal := s.judge(ctx, a, now)
+	if refusal == nil && !v.who.Role.LogsIn() {
+		// It looks like a wrong secret, and counts like one.
+		refusal = &Refusal{Reason: BadCredentials, Cause: errRole, subject: v.who.Subject}
+	}
 	// A client that hangs up now changes nothing: what was judged is settled.
 	ctx = context.WithoutCancel(ctx)
 	switch {
@@ -81,11 +85,14 @@ func (s *Service) issue(ctx context.Context, a *Attempt, v *verdict, settled *se
 	w.row[0] = SessionRow{ID: id, Digest: digest, Principal: v.principal, Dialect: a.Mount.Dialect,
 		App: a.App, Source: a.Origin.Source, Attrs: a.Attrs, Life: v.life(a.Mount, now)}
 	row := &w.row[0]
+	if a.Mount.MaxSessions > 0 {
+		row.Capped = v.who.Tenant.ID
+	}
 	w.set.Begin, w.set.Guards = w.row[:], settled.rows
 	if row.ExpireOnNew {
 		w.set.End = []End{{Principal: v.principal, Except: id}}
 	}
-	if v.user != nil {
+	if v.user != nil && a.actor == "" {
 		w.set.SignIns = []SignIn{{User: v.principal, At: row.Issued}}
 		s.betterHash(ctx, a, v, &w.set)
 	}

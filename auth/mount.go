@@ -17,9 +17,10 @@ type Mount struct {
 	Addresses Limits  // lockout by client address, across all names
 	FairUse   FairUse // what logging in before every call leads to
 
-	// MaxSessions is how many live sessions a key or user may have; a login over
-	// it is refused. 0: any number. Logins that replace each other (expire on new)
-	// are not counted.
+	// MaxSessions is how many live sessions the keys and users of one tenant may
+	// have together, over all mounts of the dialect; a login over it is refused. 0:
+	// any number. Sessions count if they began by a login of a mount with a cap;
+	// those that a login replaces (expire on new) make room for it.
 	MaxSessions int
 
 	AppAtLogin bool // an attempt must carry an application key

@@ -166,14 +166,17 @@ func newIdentity(chain []Account, key *Key, user *User) *Identity {
 	p := &Identity{Account: chain[len(chain)-1], Tenant: chain[0]}
 	for i := range chain {
 		p.Path = append(p.Path, chain[i].ID)
+		p.Refs = append(p.Refs, chain[i].Ref())
 	}
 	p.AccountRef = p.Account.Ref()
 	if user != nil {
 		u := *user
 		u.Password = ""
 		p.User, p.Principal, p.Subject = &u, user.ID, user.Name
+		p.Role, p.Everywhere = user.Role, user.Everywhere
 	} else {
 		p.Principal, p.Subject = key.ID, key.Name
+		p.Role, p.Everywhere = key.Role, key.Everywhere
 	}
 	return p
 }

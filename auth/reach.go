@@ -45,6 +45,24 @@ func (s *Service) withinReach(ctx context.Context, who *Identity, code string, n
 	return nil
 }
 
+// Within refuses an identity whose account is neither the one of a code, in its own
+// tenant, nor below it, with reason [WrongAccount]. A code of nobody's, or of a
+// disabled account, has nobody within it. An error is always a [*Refusal].
+func (s *Service) Within(ctx context.Context, who *Identity, code string) error {
+	path, err := s.dir.place(ctx, placeKey{who.Tenant.ID, code}, s.feed.fresh(s.clock().UnixNano()))
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return refuseWrongAccount
+	case errors.Is(err, ErrBusy):
+		return Refuse(Busy, fmt.Errorf("looking up an account code: %w", err))
+	case err != nil:
+		return Refuse(Unavailable, fmt.Errorf("looking up an account code: %w", err))
+	case !slices.Contains(who.Path, path[len(path)-1]):
+		return refuseWrongAccount
+	}
+	return nil
+}
+
 // place is where the account of a code stands: every account from the tenant
 // down to it; ErrNotFound if there is none or one of them is disabled. What is
 // remembered counts only while the feed is fresh.

@@ -53,6 +53,9 @@ type Service struct {
 	tally tally
 	turns turns
 
+	callers   callers
+	followers followers
+
 	sweeps int // steps of the janitor so far
 
 	originsMu sync.RWMutex
@@ -70,7 +73,7 @@ func Open(ctx context.Context, store Store, o Options) (*Service, error) {
 		return nil, fmt.Errorf("%w: a service needs a store and a key set", ErrInvalid)
 	}
 	s := &Service{store: store, hasher: o.Hasher, clock: o.Clock, log: o.Logger, keep: o.Retention,
-		dir: newDirectory(store), guard: newGuard(), ids: ids{store: store}, origins: map[opened]*opened{}}
+		dir: newDirectory(store), guard: newGuard(), ids: ids{store: store}, origins: map[opened]*opened{}, followers: newFollowers()}
 	s.keys.Store(o.Keys)
 	s.defaults(o)
 	now := s.clock()
@@ -85,12 +88,13 @@ func Open(ctx context.Context, store Store, o Options) (*Service, error) {
 		return nil, fmt.Errorf("finding the end of the feed: %w", err)
 	}
 	s.feed.heard(head, now)
+	s.followers.restart(head, now)
 	if err := s.ids.fill(ctx); err != nil {
 		s.log.Error("the store cannot be written to: logins will be refused, checks go on", "error", err)
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
-	s.every(background, feedInterval, s.follow)
+	s.work.Go(func() { s.keepFollowing(background) })
 	s.every(background, flushInterval, s.flush)
 	s.every(background, sweepInterval, s.sweep)
 	return s, nil

@@ -36,7 +36,10 @@ type Identity struct {
 	AccountRef string      // Account.Ref, made once
 	Tenant     Account     // the root above it
 	Path       []AccountID // from the tenant down to Account
+	Refs       []string    // of the accounts on Path, made once
 	User       *User       // without password hash; nil for a key
+	Role       Role        // beside logging in
+	Everywhere bool        // the role reaches the whole server
 
 	live *liveness // see directory.go
 }
@@ -49,7 +52,8 @@ type SessionRow struct {
 	Dialect   string // short name of the dialect it was opened over
 	App       string // application key it was opened with; "": none
 	Source    netip.Addr
-	Attrs     string // what only the dialect knows; at most MaxAttrs bytes
+	Attrs     string    // what only the dialect knows; at most MaxAttrs bytes
+	Capped    AccountID // the tenant against whose cap it counts; 0: against none
 	Life
 }
 

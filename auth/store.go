@@ -56,9 +56,10 @@ type Store interface {
 	// begun at nearly the same time it may be any.
 	Latest(ctx context.Context, p PrincipalID, now time.Time) (SessionRow, error)
 
-	// Live counts the live sessions of a principal, but no more than most, and
-	// says when the first of those counted ends by time; zero: none of them does.
-	Live(ctx context.Context, p PrincipalID, now time.Time, most int) (n int, first time.Time, err error)
+	// Live counts the live sessions that count against a cap, but no more than
+	// most, which is above zero, and of more those that end last. It says when the
+	// first of the counted ends by time, so that there are fewer; zero: none does.
+	Live(ctx context.Context, c Capped, now time.Time, most int) (n int, first time.Time, err error)
 
 	// Sweep removes a bounded part of what is over at now: sessions and
 	// hand-offs that expired, guard rows and notices that are older than their
@@ -100,6 +101,14 @@ type WriteSet struct {
 	Used     []KeyUse
 	Guards   []GuardRow
 	Events   []audit.Event // one operation's, kept in order
+}
+
+// Capped says which sessions [Store].Live counts: those that began with that
+// tenant in [SessionRow].Capped, over a dialect.
+type Capped struct {
+	Tenant  AccountID
+	Dialect string
+	Except  PrincipalID // but not those of this key or user; 0: of all
 }
 
 // Result is what a store says about an applied write set.

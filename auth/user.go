@@ -21,6 +21,8 @@ type User struct {
 	Email       string
 	Policy      string    // name of a policy; "": the mount's
 	LastSignIn  time.Time // of the login before the current one is written; zero: never
+	Role        Role      // what the user may do beside logging in
+	Everywhere  bool      // the role reaches the whole server; false: the user's account and those below
 }
 
 // Validate says what is wrong with the user on its own.
@@ -30,6 +32,9 @@ func (u *User) Validate() error {
 	}
 	if u.Name == "" {
 		return fmt.Errorf("%w: a user needs a login name", ErrInvalid)
+	}
+	if err := validatePower(u.Role, u.Everywhere); err != nil {
+		return err
 	}
 	for _, f := range [...]struct{ what, text string }{
 		{"user name", u.Name}, {"group", u.Group}, {"full name", u.FullName},

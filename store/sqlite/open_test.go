@@ -5,6 +5,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -127,7 +129,7 @@ func TestNewerIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), file)
 	begin64(t, openTest(t, path, Options{}), 1, 1)
 	execute(t, path, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (4711, 1)")
-	refused(t, path, ErrNewer, "4711", "up to 1", "use the newer sallyport")
+	refused(t, path, ErrNewer, "4711", fmt.Sprint("up to ", len(migrationFiles(t))), "use the newer sallyport")
 }
 
 // TestMigration: a later program's migration finds the data of this one, and one
@@ -139,26 +141,22 @@ func TestMigration(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	first, err := migrations.ReadFile("migrations/00001_begin.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := fstest.MapFS{
-		"00001_begin.sql": {Data: first},
-		"00002_two.sql":   {Data: []byte("-- +goose Up\nCREATE TABLE two (n INTEGER);\nINSERT INTO two SELECT count(*) FROM sessions;\nINSERT INTO nowhere VALUES (1);\n")},
-	}
+	files := migrationFiles(t)
+	have := len(files)
+	next := fmt.Sprintf("%05d_two.sql", have+1)
+	files[next] = &fstest.MapFile{Data: []byte("-- +goose Up\nCREATE TABLE two (n INTEGER);\nINSERT INTO two SELECT count(*) FROM sessions;\nINSERT INTO nowhere VALUES (1);\n")}
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	if err := migrateFrom(t.Context(), db, files, quiet); err == nil || !strings.Contains(err.Error(), "from version 1 to 2") {
+	if err := migrateFrom(t.Context(), db, files, quiet); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("from version %d to %d", have, have+1)) {
 		t.Errorf("a migration that fails: %v", err)
 	}
 	if _, err := db.ExecContext(t.Context(), "SELECT * FROM two"); err == nil {
 		t.Error("a failed migration left its table")
 	}
-	files["00002_two.sql"].Data = bytes.ReplaceAll(files["00002_two.sql"].Data, []byte("nowhere"), []byte("two"))
+	files[next].Data = bytes.ReplaceAll(files[next].Data, []byte("nowhere"), []byte("two"))
 	if err := migrateFrom(t.Context(), db, files, quiet); err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +164,25 @@ func TestMigration(t *testing.T) {
 	if err := db.QueryRowContext(t.Context(), "SELECT max(n) FROM two").Scan(&n); err != nil || n != 3 {
 		t.Errorf("the migration saw %d sessions, %v", n, err)
 	}
-	refused(t, path, ErrNewer, "version 2", "up to 1")
+	refused(t, path, ErrNewer, fmt.Sprint("version ", have+1), fmt.Sprint("up to ", have))
+}
+
+// migrationFiles are the program's own migrations.
+func migrationFiles(t *testing.T) fstest.MapFS {
+	t.Helper()
+	files := fstest.MapFS{}
+	list, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range list {
+		data, err := migrations.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[filepath.Base(name)] = &fstest.MapFile{Data: data}
+	}
+	return files
 }
 
 func TestForeignIsRefused(t *testing.T) {

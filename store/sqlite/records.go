@@ -74,12 +74,12 @@ func (v records) Accounts(parent auth.AccountID) ([]auth.Account, error) {
 	return list(v.c, scanAccount, selectAccounts+"WHERE parent = ? ORDER BY id", int64(parent))
 }
 
-const selectKeys = "SELECT id, account, name, digest, pepper, policy, networks, expires, disabled, created, last_used FROM keys "
+const selectKeys = "SELECT id, account, name, digest, pepper, policy, networks, expires, disabled, created, last_used, role, everywhere FROM keys "
 
 func scanKey(r row) auth.Key {
 	return auth.Key{ID: auth.PrincipalID(r.int(0)), Account: auth.AccountID(r.int(1)), Name: r.text(2), Digest: digest(r.blob(3)),
 		Pepper: uint32(r.int(4)), Policy: r.text(5), Networks: parseNetworks(r.text(6)), Expires: r.time(7), Disabled: r.bool(8),
-		Created: r.time(9), LastUsed: r.time(10)}
+		Created: r.time(9), LastUsed: r.time(10), Role: auth.Role(r.text(11)), Everywhere: r.bool(12)}
 }
 
 // Key reads the API key of an id.
@@ -97,12 +97,12 @@ func (v records) KeyByDigest(d secret.Digest) (auth.Key, error) {
 	return single(v.c, "key of that secret", scanKey, selectKeys+"WHERE digest = ?", d[:])
 }
 
-const selectUsers = "SELECT id, tenant, account, name, password, active, admin, grp, rights, full_name, display_name, email, policy, last_sign_in FROM users "
+const selectUsers = "SELECT id, tenant, account, name, password, active, admin, grp, rights, full_name, display_name, email, policy, last_sign_in, role, everywhere FROM users "
 
 func scanUser(r row) auth.User {
 	return auth.User{ID: auth.PrincipalID(r.int(0)), Tenant: auth.AccountID(r.int(1)), Account: auth.AccountID(r.int(2)), Name: r.text(3),
 		Password: r.text(4), Active: r.bool(5), Admin: r.bool(6), Group: r.text(7), Rights: r.int(8), FullName: r.text(9),
-		DisplayName: r.text(10), Email: r.text(11), Policy: r.text(12), LastSignIn: r.time(13)}
+		DisplayName: r.text(10), Email: r.text(11), Policy: r.text(12), LastSignIn: r.time(13), Role: auth.Role(r.text(14)), Everywhere: r.bool(15)}
 }
 
 // User reads the user of an id.

@@ -12,14 +12,14 @@ import (
 	"github.com/sallyport/sallyport/secret"
 )
 
-const sessionColumns = "id, ends, principal, uses, expire_on_new, issued, cap, idle, digest, dialect, app, source, attrs"
+const sessionColumns = "id, ends, principal, uses, expire_on_new, issued, cap, idle, digest, dialect, app, source, attrs, capped"
 
 // Rows are inserted 16 to a statement: entering a statement costs as much as
 // three rows do. Nearly all sessions are plain, with a fixed span and nothing
 // else; binding a parameter costs so much that they have a statement of their
 // own, with half of them.
 const (
-	sessionWidth = 13
+	sessionWidth = 14
 	plainWidth   = 7
 	insertRows   = 16
 )
@@ -34,8 +34,8 @@ var (
 // The places of one row, in the order of sessionColumns; %[n]d is its nth
 // parameter. The cap of a plain session is its end.
 const (
-	sessionPlaces = "(?%[1]d, ?%[2]d, ?%[3]d, ?%[4]d, ?%[5]d, ?%[6]d, ?%[7]d, ?%[8]d, ?%[9]d, ?%[10]d, ?%[11]d, ?%[12]d, ?%[13]d)"
-	plainPlaces   = "(?%[1]d, ?%[2]d, ?%[3]d, 0, 0, ?%[4]d, ?%[2]d, 0, ?%[5]d, ?%[6]d, '', ?%[7]d, '')"
+	sessionPlaces = "(?%[1]d, ?%[2]d, ?%[3]d, ?%[4]d, ?%[5]d, ?%[6]d, ?%[7]d, ?%[8]d, ?%[9]d, ?%[10]d, ?%[11]d, ?%[12]d, ?%[13]d, ?%[14]d)"
+	plainPlaces   = "(?%[1]d, ?%[2]d, ?%[3]d, 0, 0, ?%[4]d, ?%[2]d, 0, ?%[5]d, ?%[6]d, '', ?%[7]d, '', 0)"
 )
 
 func insertSessions(rows, width int, places string) string {
@@ -52,7 +52,7 @@ func insertSessions(rows, width int, places string) string {
 
 // plain says whether the session is of the common kind.
 func plain(r *auth.SessionRow) bool {
-	return r.Uses == 0 && !r.ExpireOnNew && r.Idle == 0 && r.Cap.Equal(r.Ends) && r.App == "" && r.Attrs == ""
+	return r.Uses == 0 && !r.ExpireOnNew && r.Idle == 0 && r.Cap.Equal(r.Ends) && r.App == "" && r.Attrs == "" && r.Capped == 0
 }
 
 // beginBuffer holds sessions back until there are enough for a statement.
@@ -131,12 +131,13 @@ func bindSession(a []driver.NamedValue, r *auth.SessionRow) {
 	a[10].Value = r.App
 	a[11].Value = addrBytes(r.Source)
 	a[12].Value = r.Attrs
+	a[13].Value = int64(r.Capped)
 }
 
 func scanSession(r row) auth.SessionRow {
 	return auth.SessionRow{
 		ID: auth.SessionID(r.int(0)), Principal: auth.PrincipalID(r.int(2)), Digest: digest(r.blob(8)),
-		Dialect: r.text(9), App: r.text(10), Source: r.addr(11), Attrs: r.text(12),
+		Dialect: r.text(9), App: r.text(10), Source: r.addr(11), Attrs: r.text(12), Capped: auth.AccountID(r.int(13)),
 		Life: auth.Life{Ends: r.time(1), Uses: int(r.int(3)), ExpireOnNew: r.bool(4), Issued: r.time(5), Cap: r.time(6), Idle: r.duration(7)},
 	}
 }
@@ -258,36 +259,19 @@ func (s *Store) Latest(ctx context.Context, p auth.PrincipalID, now time.Time) (
 	return out, missing("session of that key or user", out.ID != 0, err)
 }
 
-// Live counts the live sessions of a principal; see [auth.Store].
-func (s *Store) Live(ctx context.Context, p auth.PrincipalID, now time.Time, most int) (n int, first time.Time, err error) {
-	recent, known := s.tail.recent(p) // before the snapshot, as in Latest
-	err = s.cold.snapshot(ctx, func(c *conn) error {
-		newer, err := unknownPairs(c, known, p)
-		if err != nil {
-			return err
-		}
-		seen := make(map[auth.SessionID]bool) // what is being moved is in tail and index
-		count := func(r auth.SessionRow) {
-			if n == most || seen[r.ID] || r.Principal != p || !r.Alive(now) {
-				return
-			}
-			seen[r.ID] = true
+// countCapped says "capped <> 0" again so that SQLite knows that the rows are in
+// the partial index sessions_capped.
+const countCapped = `SELECT ends FROM sessions WHERE capped = ?1 AND capped <> 0 AND (ends = 0 OR ends > ?2)
+	AND dialect = ?3 AND principal <> ?4 ORDER BY ends = 0 DESC, ends DESC LIMIT ?5`
+
+// Live counts the live sessions under a cap; see [auth.Store].
+func (s *Store) Live(ctx context.Context, c auth.Capped, now time.Time, most int) (n int, first time.Time, err error) {
+	err = s.hot.with(ctx, func(conn *conn) error {
+		return conn.query(func(v row) error {
 			n++
-			if !r.Ends.IsZero() && (first.IsZero() || r.Ends.Before(first)) {
-				first = r.Ends
-			}
-		}
-		for _, id := range append(newer, recent...) {
-			if n == most {
-				return nil
-			}
-			if _, err := c.one(func(v row) { count(scanSession(v)) }, selectSession, int64(id)); err != nil {
-				return err
-			}
-		}
-		return c.query(func(v row) error { count(scanSession(v)); return nil },
-			`SELECT `+sessionColumns+` FROM sessions WHERE id IN (SELECT o.id FROM owned o JOIN sessions s ON s.id = o.id
-			WHERE o.principal = ?1 AND (s.ends = 0 OR s.ends > ?2) ORDER BY o.id DESC LIMIT ?3)`, int64(p), micros(now), int64(most+len(seen)))
+			first = v.time(0) // the last of them ends first
+			return nil
+		}, countCapped, int64(c.Tenant), micros(now), c.Dialect, int64(c.Except), int64(most))
 	})
 	if err != nil {
 		return 0, time.Time{}, explain("counting live sessions", err)

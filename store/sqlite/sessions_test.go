@@ -3,6 +3,7 @@ package sqlite
 import (
 	"net/netip"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +30,7 @@ func TestManyRows(t *testing.T) {
 				r.Digest[0], r.Digest[31] = byte(i), byte(255-i)
 				if full(i) {
 					r.App, r.Attrs, r.Source = "app", "attrs", netip.MustParseAddr("2001:db8::1")
+					r.Capped = auth.AccountID(5 + i)
 					r.Life = auth.Policy{Span: time.Hour, Idle: time.Minute, Uses: 9, ExpireOnNew: true}.Begin(now)
 				}
 				rows = append(rows, r)
@@ -42,5 +44,19 @@ func TestManyRows(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A cap is counted in its index, which holds nothing but what counts: however
+// many sessions there are, a count looks at a few.
+func TestCountingIsASearch(t *testing.T) {
+	s := openTest(t, filepath.Join(t.TempDir(), file), Options{})
+	plan := ""
+	err := s.cold.with(t.Context(), func(c *conn) error {
+		return c.query(func(r row) error { plan += r.text(3) + "\n"; return nil },
+			"EXPLAIN QUERY PLAN "+countCapped, int64(1), int64(1), "electa", int64(0), int64(1))
+	})
+	if err != nil || !strings.Contains(plan, "USING INDEX sessions_capped (capped=?") || strings.Contains(plan, "SCAN") {
+		t.Errorf("the plan is\n%s%v", plan, err)
 	}
 }

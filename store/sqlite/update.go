@@ -106,12 +106,12 @@ func (u *update) PutAccount(a *auth.Account) error {
 func (u *update) PutKey(k *auth.Key) error {
 	id := int64(k.ID)
 	err := u.put("API key", "principal", &id,
-		`INSERT INTO keys (id, account, name, digest, pepper, policy, networks, expires, disabled, created, last_used)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		`INSERT INTO keys (id, account, name, digest, pepper, policy, networks, expires, disabled, created, last_used, role, everywhere)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		`UPDATE keys SET account = ?2, name = ?3, digest = ?4, pepper = ?5, policy = ?6, networks = ?7, expires = ?8,
-			disabled = ?9, created = ?10, last_used = ?11 WHERE id = ?1`,
+			disabled = ?9, created = ?10, last_used = ?11, role = ?12, everywhere = ?13 WHERE id = ?1`,
 		int64(k.Account), k.Name, k.Digest[:], int64(k.Pepper), k.Policy, formatNetworks(k.Networks), micros(k.Expires),
-		bit(k.Disabled), micros(k.Created), micros(k.LastUsed))
+		bit(k.Disabled), micros(k.Created), micros(k.LastUsed), string(k.Role), bit(k.Everywhere))
 	if err != nil {
 		return err
 	}
@@ -123,12 +123,14 @@ func (u *update) PutKey(k *auth.Key) error {
 func (u *update) PutUser(p *auth.User) error {
 	id := int64(p.ID)
 	err := u.put("user", "principal", &id,
-		`INSERT INTO users (id, tenant, account, name, password, active, admin, grp, rights, full_name, display_name, email, policy, last_sign_in)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		`INSERT INTO users (id, tenant, account, name, password, active, admin, grp, rights, full_name, display_name, email, policy, last_sign_in,
+			role, everywhere)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		`UPDATE users SET tenant = ?2, account = ?3, name = ?4, password = ?5, active = ?6, admin = ?7, grp = ?8, rights = ?9,
-			full_name = ?10, display_name = ?11, email = ?12, policy = ?13, last_sign_in = ?14 WHERE id = ?1`,
+			full_name = ?10, display_name = ?11, email = ?12, policy = ?13, last_sign_in = ?14,
+			role = ?15, everywhere = ?16 WHERE id = ?1`,
 		int64(p.Tenant), int64(p.Account), p.Name, p.Password, bit(p.Active), bit(p.Admin), p.Group, p.Rights,
-		p.FullName, p.DisplayName, p.Email, p.Policy, micros(p.LastSignIn))
+		p.FullName, p.DisplayName, p.Email, p.Policy, micros(p.LastSignIn), string(p.Role), bit(p.Everywhere))
 	if err != nil {
 		return err
 	}

@@ -261,11 +261,14 @@ func testClosed(t *testing.T, h Harness) {
 		"FeedHead": func() error { _, err := s.FeedHead(ctx); return err },
 		"Guards":   func() error { return s.Guards(ctx, func(auth.GuardRow) error { return nil }) },
 		"Latest":   func() error { _, err := s.Latest(ctx, 1, epoch); return err },
-		"Live":     func() error { _, _, err := s.Live(ctx, 1, epoch, 1); return err },
-		"Sweep":    func() error { _, err := s.Sweep(ctx, epoch, auth.Retention{}); return err },
-		"Audit":    func() error { _, err := s.Audit(ctx, 0, 1); return err },
-		"View":     func() error { return s.View(ctx, func(auth.Reader) error { return nil }) },
-		"Update":   func() error { return s.Update(ctx, func(auth.Tx) error { return nil }) },
+		"Live": func() error {
+			_, _, err := s.Live(ctx, auth.Capped{Tenant: 1, Dialect: "electa"}, epoch, 1)
+			return err
+		},
+		"Sweep":  func() error { _, err := s.Sweep(ctx, epoch, auth.Retention{}); return err },
+		"Audit":  func() error { _, err := s.Audit(ctx, 0, 1); return err },
+		"View":   func() error { return s.View(ctx, func(auth.Reader) error { return nil }) },
+		"Update": func() error { return s.Update(ctx, func(auth.Tx) error { return nil }) },
 	} {
 		wantErr(t, what+" after Close", f(), auth.ErrClosed)
 	}

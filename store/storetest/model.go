@@ -54,6 +54,7 @@ func (m *model) begin(r *rapid.T) {
 		m.next++
 		row := session(m.next, auth.PrincipalID(rapid.IntRange(1, 4).Draw(r, "principal")))
 		row.Ends = m.now.Add(time.Duration(rapid.IntRange(-1, 5).Draw(r, "minutes")) * time.Minute)
+		row.Capped = auth.AccountID(rapid.IntRange(0, 2).Draw(r, "cap"))
 		m.rows[row.ID] = row
 		w.Begin = append(w.Begin, row)
 	}
@@ -131,7 +132,7 @@ func (m *model) reopen(r *rapid.T) {
 
 func (m *model) compare(r *rapid.T) {
 	newest := map[auth.PrincipalID]auth.SessionID{}
-	live, first := map[auth.PrincipalID]int{}, map[auth.PrincipalID]time.Time{}
+	live, first := map[auth.AccountID]int{}, map[auth.AccountID]time.Time{}
 	for id := auth.SessionID(1); id <= m.next; id++ {
 		got, err := m.store.Session(context.Background(), id)
 		want, ok := m.rows[id]
@@ -140,9 +141,9 @@ func (m *model) compare(r *rapid.T) {
 		}
 		if ok && want.Alive(m.now) {
 			newest[want.Principal] = id
-			live[want.Principal]++
-			if f := first[want.Principal]; f.IsZero() || want.Ends.Before(f) {
-				first[want.Principal] = want.Ends
+			live[want.Capped]++
+			if f := first[want.Capped]; f.IsZero() || want.Ends.Before(f) {
+				first[want.Capped] = want.Ends
 			}
 		}
 	}
@@ -151,9 +152,11 @@ func (m *model) compare(r *rapid.T) {
 		if got.ID != newest[p] {
 			r.Fatalf("Latest(%d) = %d, %v; want %d", p, got.ID, err, newest[p])
 		}
-		n, ends, err := m.store.Live(context.Background(), p, m.now, 1000)
-		if err != nil || n != live[p] || !ends.Equal(first[p]) {
-			r.Fatalf("Live(%d) = %d, first ends %v, %v; want %d, %v", p, n, ends, err, live[p], first[p])
+	}
+	for c := auth.AccountID(1); c <= 2; c++ {
+		n, ends, err := m.store.Live(context.Background(), auth.Capped{Tenant: c, Dialect: "electa"}, m.now, 1000)
+		if err != nil || n != live[c] || !ends.Equal(first[c]) {
+			r.Fatalf("Live(%d) = %d, first ends %v, %v; want %d, %v", c, n, ends, err, live[c], first[c])
 		}
 	}
 }

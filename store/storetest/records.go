@@ -84,7 +84,8 @@ func testKeys(t *testing.T, h Harness) {
 	at := plant(t, s)
 	full := auth.Key{Account: at.org, Name: "k", Digest: secret.Digest{1, 31: 9}, Pepper: 1<<32 - 1, Policy: "p",
 		Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")},
-		Expires:  epoch.Add(time.Microsecond), Disabled: true, Created: epoch, LastUsed: epoch.Add(time.Second)}
+		Expires:  epoch.Add(time.Microsecond), Disabled: true, Created: epoch, LastUsed: epoch.Add(time.Second),
+		Role: auth.Verifier, Everywhere: true}
 	plain := auth.Key{Account: at.org, Name: "l", Digest: secret.Digest{2}}
 	update(t, s, func(tx auth.Tx) error { return errors.Join(tx.PutKey(&full), tx.PutKey(&plain)) })
 	if full.ID == 0 || plain.ID <= full.ID {
@@ -110,6 +111,7 @@ func testKeys(t *testing.T, h Harness) {
 	}
 	check()
 	full.Name, full.Digest, full.Networks, full.Expires, full.Disabled, full.Account = "n", secret.Digest{3}, nil, time.Time{}, false, at.org
+	full.Role, full.Everywhere = auth.Client, false
 	update(t, s, func(tx auth.Tx) error { return tx.PutKey(&full) })
 	check()
 }
@@ -118,7 +120,7 @@ func testUsers(t *testing.T, h Harness) {
 	s := fresh(t, h)
 	at := plant(t, s)
 	full := auth.User{Tenant: at.tenant, Account: at.div1, Name: "Charles ä", Password: "a hash", Active: true, Admin: true, Group: "g",
-		Rights: -1, FullName: "f", DisplayName: "d", Email: "e@example.com", Policy: "p", LastSignIn: epoch}
+		Rights: -1, FullName: "f", DisplayName: "d", Email: "e@example.com", Policy: "p", LastSignIn: epoch, Role: auth.Auditor, Everywhere: true}
 	plain := auth.User{Tenant: at.tenant, Account: at.div1, Name: "dora"}
 	other := auth.User{Tenant: at.other, Account: at.other, Name: "dora"}
 	update(t, s, func(tx auth.Tx) error { return errors.Join(tx.PutUser(&full), tx.PutUser(&plain), tx.PutUser(&other)) })
@@ -142,6 +144,7 @@ func testUsers(t *testing.T, h Harness) {
 	}
 	check()
 	full.Name, full.Password, full.Rights, full.Active, full.Account, full.LastSignIn = "C", "", 1<<62, false, at.div1, time.Time{}
+	full.Role, full.Everywhere = auth.Operator, false
 	update(t, s, func(tx auth.Tx) error { return tx.PutUser(&full) })
 	check()
 	k := putKey(t, s, at.org, "k")

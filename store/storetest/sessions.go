@@ -16,6 +16,7 @@ func testSessions(t *testing.T, h Harness) {
 	full := session(7, 1)
 	largest := session(auth.MaxSessionID, 1<<62)
 	largest.Source = netip.MustParseAddr("2001:db8::1")
+	full.Capped, largest.Capped = 12, 1<<62
 	plain := auth.SessionRow{ID: 8, Principal: 2, Dialect: "sbt"} // no times, no address, nothing
 	apply(t, s, auth.WriteSet{Begin: []auth.SessionRow{full, plain, largest}})
 	check := func(s auth.Store) {
@@ -173,50 +174,63 @@ func testLatest(t *testing.T, h Harness) {
 	want(2, 39, now)
 }
 
+// testLive: forty sessions of two principals count against the cap of tenant 7,
+// and three kinds of others do not.
 func testLive(t *testing.T, h Harness) {
 	dir := t.TempDir()
 	s := open(t, h, dir)
 	now := epoch.Add(time.Second)
-	want := func(p auth.PrincipalID, at time.Time, most, n int, first time.Time) {
+	minute := func(n int) time.Time { return epoch.Add(time.Duration(n) * time.Minute) }
+	seven := auth.Capped{Tenant: 7, Dialect: "electa"}
+	want := func(c auth.Capped, at time.Time, most, n int, first time.Time) {
 		t.Helper()
-		got, ends, err := s.Live(t.Context(), p, at, most)
+		got, ends, err := s.Live(t.Context(), c, at, most)
 		if err != nil || got != n || !ends.Equal(first) {
-			t.Errorf("Live(%d, most %d) = %d, first ends %v, %v; want %d, %v", p, most, got, ends, err, n, first)
+			t.Errorf("Live(%+v, most %d) = %d, first ends %v, %v; want %d, %v", c, most, got, ends, err, n, first)
 		}
 	}
-	want(1, now, 10, 0, time.Time{})
-	for id := auth.SessionID(1); id <= 40; id++ {
+	begin := func(id auth.SessionID, ends time.Time, tenant auth.AccountID, dialect string) {
+		t.Helper()
 		r := session(id, auth.PrincipalID(1+id%2))
-		r.Ends = epoch.Add(time.Duration(id) * time.Minute)
+		r.Ends, r.Capped, r.Dialect = ends, tenant, dialect
 		apply(t, s, auth.WriteSet{Begin: []auth.SessionRow{r}})
 	}
-	never := session(41, 3)
-	never.Ends = time.Time{}
-	apply(t, s, auth.WriteSet{Begin: []auth.SessionRow{never}})
-	minute := func(n int) time.Time { return epoch.Add(time.Duration(n) * time.Minute) }
+	want(seven, now, 10, 0, time.Time{})
+	for id := auth.SessionID(1); id <= 40; id++ {
+		begin(id, minute(int(id)), 7, "electa")
+	}
+	begin(41, minute(1), 8, "electa")
+	begin(42, minute(1), 7, "sbt")
+	begin(43, minute(1), 0, "electa")
+	begin(44, time.Time{}, 9, "electa")
 	all := func() {
 		t.Helper()
-		want(1, now, 100, 20, minute(2))
-		want(1, now, 20, 20, minute(2))
-		want(2, now, 100, 20, minute(1))
-		want(3, now, 100, 1, time.Time{})
-		want(1, minute(2), 100, 19, minute(4)) // session 2 ends at that instant, and so is over
-		want(1, minute(40), 100, 0, time.Time{})
+		want(seven, now, 100, 40, minute(1))
+		want(seven, now, 40, 40, minute(1))
+		want(seven, now, 39, 39, minute(2)) // those that end last
+		want(seven, now, 3, 3, minute(38))
+		want(seven, minute(1), 100, 39, minute(2)) // session 1 ends at that instant, and so is over
+		want(seven, minute(40), 100, 0, time.Time{})
+		want(auth.Capped{Tenant: 7, Dialect: "electa", Except: 1}, now, 100, 20, minute(1)) // the odd ones
+		want(auth.Capped{Tenant: 8, Dialect: "electa"}, now, 100, 1, minute(1))
+		want(auth.Capped{Tenant: 7, Dialect: "sbt"}, now, 100, 1, minute(1))
+		want(auth.Capped{Tenant: 9, Dialect: "electa"}, minute(1000), 100, 1, time.Time{})
+		want(auth.Capped{Tenant: 0, Dialect: "electa"}, now, 100, 0, time.Time{}) // nobody's cap
 	}
 	all()
-	if n, _, err := s.Live(t.Context(), 1, now, 3); err != nil || n != 3 {
-		t.Errorf("Live counts %d of at most 3, %v", n, err)
-	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	s = open(t, h, dir)
 	all()
-	apply(t, s, auth.WriteSet{End: []auth.End{{Session: 2}}})
-	want(1, now, 100, 19, minute(4))
-	apply(t, s, auth.WriteSet{End: []auth.End{{Principal: 1}}})
-	want(1, now, 100, 0, time.Time{})
-	want(2, now, 100, 20, minute(1))
+	apply(t, s, auth.WriteSet{Touch: []auth.Touch{{Session: 1, Ends: minute(60)}}, End: []auth.End{{Session: 2}}})
+	want(seven, now, 100, 39, minute(3))
+	want(seven, now, 1, 1, minute(60))
+	apply(t, s, auth.WriteSet{End: []auth.End{{Principal: 2}}}) // the odd ones, and 41 and 43
+	want(seven, now, 100, 19, minute(4))
+	begin(45, time.Time{}, 7, "electa")
+	want(seven, now, 1, 1, time.Time{}) // what never ends ends last
+	want(seven, now, 2, 2, minute(40))
 }
 
 func testOrderOfFields(t *testing.T, h Harness) {

@@ -1,0 +1,47 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Alive says whether a session that was checked a while ago has ended since: for
+// a call that is still under way, which is a use of the session as far as its idle
+// span goes. It takes none of a number of uses: that the last one was taken, maybe
+// by this very call, does not end it. While the feed is fresh memory answers, else
+// the store; if that fails nobody knows, and the error is a [*Refusal] with reason
+// [Unavailable].
+func (s *Service) Alive(ctx context.Context, checked *Session) (bool, error) {
+	who := checked.Identity
+	if checked.Actor != nil || checked.Life.Uses > 0 {
+		// The session of an actor says nothing of the user, and one that was used
+		// up has no row.
+		if _, err := s.dir.client(ctx, who.Principal); err != nil {
+			return unlessGone(err)
+		}
+	}
+	if checked.Life.Uses > 0 {
+		return true, nil
+	}
+	now := s.clock().UnixNano()
+	e := s.cache.get(checked.ID)
+	if e == nil || !s.feed.fresh(now) || e.who.live.dead.Load() {
+		var err error
+		if e, err = s.load(ctx, checked.ID); err != nil {
+			return unlessGone(err)
+		}
+	}
+	alive, note := e.use(now)
+	if note {
+		s.notes.touch(e)
+	}
+	return alive, nil
+}
+
+func unlessGone(err error) (bool, error) {
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return false, Refuse(Unavailable, fmt.Errorf("looking up a session: %w", err))
+}

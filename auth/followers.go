@@ -1,0 +1,182 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Progress is how far this node has followed the feed. It has obeyed every notice
+// up to Seq, and what anybody ended before At is among them.
+type Progress struct {
+	Seq   uint64
+	At    time.Time // by this node's clock
+	Epoch uint64    // grows when the node had to start afresh: positions from before mean nothing
+}
+
+// followers is what other processes that keep verdicts of this node are told
+// from: one look into the store serves all of them.
+type followers struct {
+	mu        sync.Mutex
+	at        Progress
+	recent    []Notice      // the newest, without a gap, up to at.Seq; elements never change
+	news      chan struct{} // closed at the next progress
+	listeners int
+	wake      chan struct{} // holds one: look into the store now
+}
+
+const (
+	maxRecent = 4096                 // notices kept for those who follow closely
+	wakeRest  = 5 * time.Millisecond // between two looks into the store, however much ends
+)
+
+func newFollowers() followers {
+	return followers{news: make(chan struct{}), wake: make(chan struct{}, 1)}
+}
+
+// Progress is how far this node has followed the feed. news is closed when there
+// is more to say.
+func (s *Service) Progress() (p Progress, news <-chan struct{}) {
+	s.followers.mu.Lock()
+	defer s.followers.mu.Unlock()
+	return s.followers.at, s.followers.news
+}
+
+// Listen has what this node ends published at once, until stop is called, and not
+// only when it next looks into the store.
+func (s *Service) Listen() (stop func()) {
+	s.followers.listen(1)
+	return sync.OnceFunc(func() { s.followers.listen(-1) })
+}
+
+// Feed returns up to limit notices after a position, in order, of those that this
+// node has obeyed. A position whose followers are gone, is [ErrNotFound], see
+// [Store].
+func (s *Service) Feed(ctx context.Context, after uint64, limit int) ([]Notice, error) {
+	notices, reached, known := s.followers.since(after, limit)
+	if known {
+		return notices, nil
+	}
+	notices, err := s.store.Feed(ctx, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("reading the feed: %w", err)
+	}
+	for i := range notices {
+		if notices[i].Seq > reached {
+			return notices[:i], nil
+		}
+	}
+	return notices, nil
+}
+
+// NoticeAt is the notice at a position. Who kept it can tell that the feed is
+// still the one that it followed: a position alone looks the same when the
+// database was restored from a backup and has grown again. [ErrNotFound] says that
+// the position is not kept any more, or was not reached.
+func (s *Service) NoticeAt(ctx context.Context, seq uint64) (Notice, error) {
+	if seq == 0 {
+		return Notice{}, ErrNotFound
+	}
+	notices, err := s.store.Feed(ctx, seq-1, 1)
+	switch {
+	case err != nil:
+		return Notice{}, fmt.Errorf("reading the feed: %w", err)
+	case len(notices) == 0:
+		return Notice{}, ErrNotFound
+	}
+	return notices[0], nil
+}
+
+func (f *followers) listen(more int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.listeners += more
+}
+
+// since is what is remembered after a position; false if that is not all of it.
+func (f *followers) since(after uint64, limit int) (notices []Notice, reached uint64, known bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if after >= f.at.Seq {
+		return nil, f.at.Seq, true
+	}
+	missing := f.at.Seq - after
+	if missing > uint64(len(f.recent)) {
+		return nil, f.at.Seq, false
+	}
+	notices = f.recent[len(f.recent)-int(missing):]
+	notices = notices[:min(len(notices), limit)]
+	return notices[:len(notices):len(notices)], f.at.Seq, true
+}
+
+// advance takes up notices that this node has obeyed.
+func (f *followers) advance(notices []Notice) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, n := range notices {
+		f.at.Seq = n.Seq
+	}
+	if len(f.recent)+len(notices) > 2*maxRecent { // others may be reading the old ones
+		f.recent = append(make([]Notice, 0, 2*maxRecent+len(notices)), f.recent[max(0, len(f.recent)-maxRecent):]...)
+	}
+	f.recent = append(f.recent, notices...)
+}
+
+// vouch says that everything that ended before at is known, and wakes whoever waits.
+func (f *followers) vouch(at time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.at.At = at
+	f.tell()
+}
+
+// restart begins at a position that has nothing to do with the one before.
+func (f *followers) restart(seq uint64, at time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.at = Progress{Seq: seq, At: at, Epoch: f.at.Epoch + 1}
+	f.recent = nil
+	f.tell()
+}
+
+// tell wakes whoever waits. f.mu is held.
+func (f *followers) tell() {
+	close(f.news)
+	f.news = make(chan struct{})
+}
+
+// ended has the store looked at soon, if anybody listens: this node just ended
+// something, and its notice is there.
+func (f *followers) ended() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.listeners == 0 {
+		return
+	}
+	select {
+	case f.wake <- struct{}{}:
+	default: // it is about to be looked at
+	}
+}
+
+// keepFollowing follows the feed until the context ends: now and then, and soon
+// after this node ended something.
+func (s *Service) keepFollowing(ctx context.Context) {
+	tick := time.NewTicker(feedInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-s.followers.wake:
+		}
+		s.follow(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wakeRest):
+		}
+	}
+}
