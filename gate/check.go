@@ -42,6 +42,9 @@ func (g *Gate) Check(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d := g.decide(call, secure)
+	if d.err == nil {
+		d.err = g.assert(w.Header(), &d.session, g.o.Assertions.Audience)
+	}
 	if d.err != nil {
 		v := &verdict{ResponseWriter: w, reason: auth.RefusalOf(d.err).Reason}
 		g.refuse(v, call, &d)

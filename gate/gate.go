@@ -10,19 +10,25 @@ import (
 	"github.com/sallyport/sallyport/internal/origin"
 )
 
-// Options is what a gate works with. All fields are required.
+// Options is what a gate works with. The first four fields are required.
 type Options struct {
 	Service *auth.Service
 	Router  *dialect.Router  // knows which mounts cover a call
 	Origin  *origin.Resolver // knows which proxies are trusted
 	Logger  *slog.Logger
+
+	Assertions Assertions
 }
 
-// Gate checks calls. It is safe for concurrent use and keeps nothing between them.
-type Gate struct{ o Options }
+// Gate checks calls. It is safe for concurrent use and keeps nothing between
+// them but what it signed.
+type Gate struct {
+	o          Options
+	assertions *assertions
+}
 
 // New makes a gate.
-func New(o Options) *Gate { return &Gate{o} }
+func New(o Options) *Gate { return &Gate{o: o, assertions: newAssertions(&o)} }
 
 // refuse answers a call that may not go on: in the dialect's words, or, where
 // there is no dialect to speak for, in the gate's own.

@@ -32,6 +32,10 @@ func (g *Gate) Guard(next http.Handler) http.Handler {
 			}
 		}
 		setIdentity(out.Header, &d.session)
+		if d.err = g.assert(out.Header, &d.session, g.o.Assertions.Audience); d.err != nil {
+			g.refuse(w, r, &d)
+			return
+		}
 		d.admit.write(w.Header(), r)
 		next.ServeHTTP(w, out)
 	})
