@@ -17,7 +17,7 @@ func (s *Service) Alive(ctx context.Context, checked *Session) (bool, error) {
 	if checked.Actor != nil || checked.Life.Uses > 0 {
 		// The session of an actor says nothing of the user, and one that was used
 		// up has no row.
-		if _, err := s.dir.client(ctx, who.Principal); err != nil {
+		if _, err := s.dir.holder(ctx, who.Principal, checked.Dialect); err != nil {
 			return unlessGone(err)
 		}
 	}

@@ -18,7 +18,7 @@ type Scheme uint8
 
 // The schemes.
 const (
-	AccountKey Scheme = iota + 1 // Number or Code names the account, Secret is one of its API keys
+	AccountKey Scheme = iota + 1 // Number, or else Code, names the account, Secret is one of its API keys
 	BareKey                      // Secret is an API key and names its account by itself
 	Password                     // User names a user, Secret is the password
 )
@@ -33,6 +33,7 @@ type Attempt struct {
 	Code   string
 	User   string
 	Secret string
+	Factor string // code of the second factor, where the user has one
 	App    string // application key; "": none sent
 	Form   secret.Form
 	Attrs  string // kept with the session, opaque to the core

@@ -107,7 +107,7 @@ func (s *Service) load(ctx context.Context, id SessionID) (*cached, error) {
 		if err != nil {
 			return nil, err
 		}
-		who, err := s.dir.client(ctx, row.Principal)
+		who, err := s.dir.holder(ctx, row.Principal, row.Dialect)
 		if err != nil {
 			return nil, err
 		}

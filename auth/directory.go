@@ -189,12 +189,12 @@ func (d *directory) identity(ctx context.Context, id PrincipalID) (*Identity, er
 	return nil, fmt.Errorf("%w: the records change faster than they can be read", ErrBusy)
 }
 
-// client is identity for those who may have sessions; ErrNotFound for whoever
-// has a role that logs in over no dialect, even if it was given after the login.
-func (d *directory) client(ctx context.Context, id PrincipalID) (*Identity, error) {
+// holder is identity for whoever may have sessions over a dialect; ErrNotFound
+// for those whose role does not go with it, even if it was given after the login.
+func (d *directory) holder(ctx context.Context, id PrincipalID, dialect string) (*Identity, error) {
 	p, err := d.identity(ctx, id)
-	if err == nil && !p.Role.LogsIn() {
-		err = fmt.Errorf("key or user %d has a role: %w", id, ErrNotFound)
+	if err == nil && !p.Role.mayLogIn(dialect) {
+		err = fmt.Errorf("the role of key or user %d does not go with %s: %w", id, dialect, ErrNotFound)
 	}
 	return p, err
 }

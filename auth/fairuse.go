@@ -20,6 +20,7 @@ type principalState struct {
 	reported bool      // in it
 	noted    time.Time // when the last use was last handed to the store
 	signedIn time.Time // a user's last login over this node
+	step     int64     // of the newest code of a second factor that was used
 }
 
 // fairUse is what fair use says of one login.

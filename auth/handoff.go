@@ -28,7 +28,7 @@ func (s *Service) IssueHandOff(ctx context.Context, h *HandOff) (string, error) 
 	if h.Span <= 0 || len(h.Attrs) > MaxAttrs {
 		return "", Refuse(Unavailable, fmt.Errorf("%w: a hand-off needs a span and at most %d bytes of attributes", ErrInvalid, MaxAttrs))
 	}
-	who, err := s.dir.client(ctx, h.Principal)
+	who, err := s.dir.holder(ctx, h.Principal, h.Mount.Dialect)
 	switch {
 	case notThere(err):
 		return "", refuseCredentials(err)
@@ -108,7 +108,7 @@ func (s *Service) openHandOff(ctx context.Context, m *Mount, token string, now t
 		if !t.Digest().Equal(row.Digest) || !now.Before(row.Expires) || row.Dialect != m.Dialect {
 			continue
 		}
-		who, err := s.dir.client(ctx, row.Principal)
+		who, err := s.dir.holder(ctx, row.Principal, row.Dialect)
 		switch {
 		case notThere(err):
 			continue

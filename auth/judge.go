@@ -16,6 +16,7 @@ type verdict struct {
 	known  bool   // somebody of the claimed name exists, whatever the secret
 	judged string // password hash that the password was compared with
 	rehash bool   // it fits, but is not made as today's are
+	step   int64  // of the second factor's code
 }
 
 // judge finds out who an attempt is. It costs the same for a name that does not
@@ -108,8 +109,8 @@ func (s *Service) judgeApp(ctx context.Context, a *Attempt, now time.Time) *Refu
 func (s *Service) recordKey(a *Attempt) (recordKey, bool) {
 	k := recordKey{scheme: a.Scheme, tenant: a.Mount.Tenant}
 	switch {
-	case a.Scheme == AccountKey && a.Number > 0:
-		k.number = a.Number
+	case a.Scheme == AccountKey && a.Number > 0 && len(a.Code) <= MaxCode:
+		k.number, k.name = a.Number, a.Code
 	case a.Scheme == AccountKey && a.Code != "" && len(a.Code) <= MaxCode:
 		k.name = a.Code
 	case a.Scheme == Password && a.User != "" && len(a.User) <= MaxName:

@@ -27,9 +27,8 @@ func (s *Service) Login(ctx context.Context, a *Attempt) (Grant, error) {
 		return Grant{}, s.refuse(ctx, a, nil, now, refusal)
 	}
 	v, refusal := s.judge(ctx, a, now)
-	if refusal == nil && !v.who.Role.LogsIn() {
-		// It looks like a wrong secret, and counts like one.
-		refusal = &Refusal{Reason: BadCredentials, Cause: errRole, subject: v.who.Subject}
+	if refusal == nil {
+		refusal = s.mayLogIn(a, &v, now)
 	}
 	// A client that hangs up now changes nothing: what was judged is settled.
 	ctx = context.WithoutCancel(ctx)
@@ -60,6 +59,22 @@ func (s *Service) Login(ctx context.Context, a *Attempt) (Grant, error) {
 	}
 	defer free()
 	return s.issue(ctx, a, &v, &settled, use, now)
+}
+
+// mayLogIn holds a right secret to what else a login asks for. What is missing
+// looks like a wrong secret, and counts like one.
+func (s *Service) mayLogIn(a *Attempt, v *verdict, now time.Time) *Refusal {
+	if !v.who.Role.mayLogIn(a.Mount.Dialect) {
+		return &Refusal{Reason: BadCredentials, Cause: errRole, subject: v.who.Subject}
+	}
+	if v.user == nil {
+		return nil
+	}
+	var err error
+	if v.step, err = s.passesFactor(v.user, v.who.live.state, a.Factor, now); err != nil {
+		return &Refusal{Reason: BadCredentials, Cause: err, subject: v.who.Subject}
+	}
+	return nil
 }
 
 // issue begins the session. Everything that the login changes is one write set.
@@ -93,7 +108,7 @@ func (s *Service) issue(ctx context.Context, a *Attempt, v *verdict, settled *se
 		w.set.End = []End{{Principal: v.principal, Except: id}}
 	}
 	if v.user != nil && a.actor == "" {
-		w.set.SignIns = []SignIn{{User: v.principal, At: row.Issued}}
+		w.set.SignIns = []SignIn{{User: v.principal, At: row.Issued, Step: v.step}}
 		s.betterHash(ctx, a, v, &w.set)
 	}
 	w.events[0] = s.event(a, audit.Login, now)

@@ -62,7 +62,7 @@ func (s *Service) userOf(ctx context.Context, l *LoginAs) (*verdict, *Refusal) {
 	case !c.enabled():
 		return nil, refuseCredentials(errInactive)
 	}
-	who, err := s.dir.client(ctx, c.principal)
+	who, err := s.dir.holder(ctx, c.principal, l.Mount.Dialect)
 	switch {
 	case notThere(err):
 		return nil, refuseCredentials(err)

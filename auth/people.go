@@ -44,8 +44,12 @@ func readAccount(v Reader, tenant AccountID, k recordKey) (*record, []*Identity,
 	var err error
 	if k.number > 0 {
 		a, err = v.AccountByNumber(tenant, k.number)
-	} else {
+	}
+	if k.number == 0 || (errors.Is(err, ErrNotFound) && k.name != "") {
 		a, err = v.AccountByCode(tenant, k.name)
+		if tenant == 0 && errors.Is(err, ErrNotFound) {
+			a, err = v.AccountByAnyCode(k.name)
+		}
 	}
 	if err != nil {
 		return nil, nil, err
@@ -166,12 +170,13 @@ func newIdentity(chain []Account, key *Key, user *User) *Identity {
 	p := &Identity{Account: chain[len(chain)-1], Tenant: chain[0]}
 	for i := range chain {
 		p.Path = append(p.Path, chain[i].ID)
+		p.PathRefs = append(p.PathRefs, chain[i].Ref())
 		p.Refs = append(p.Refs, chain[i].Ref())
 	}
 	p.AccountRef = p.Account.Ref()
 	if user != nil {
 		u := *user
-		u.Password = ""
+		u.Password, u.Factor = "", ""
 		p.User, p.Principal, p.Subject = &u, user.ID, user.Name
 		p.Role, p.Everywhere = user.Role, user.Everywhere
 	} else {

@@ -54,6 +54,7 @@ type Service struct {
 	turns turns
 
 	callers   callers
+	factors *Sealer
 	followers followers
 
 	sweeps int // steps of the janitor so far
@@ -75,6 +76,7 @@ func Open(ctx context.Context, store Store, o Options) (*Service, error) {
 	s := &Service{store: store, hasher: o.Hasher, clock: o.Clock, log: o.Logger, keep: o.Retention,
 		dir: newDirectory(store), guard: newGuard(), ids: ids{store: store}, origins: map[opened]*opened{}, followers: newFollowers()}
 	s.keys.Store(o.Keys)
+	s.factors = s.Sealer("factor")
 	s.defaults(o)
 	now := s.clock()
 	if err := store.Guards(ctx, func(row GuardRow) error { s.guard.restore(&row, now); return nil }); err != nil {

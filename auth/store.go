@@ -138,10 +138,11 @@ type Touch struct {
 	Ends    time.Time // new Ends, of an idle span; an earlier one than is stored changes nothing
 }
 
-// SignIn notes a user's login.
+// SignIn notes a user's login. Neither time nor step of a user ever goes back.
 type SignIn struct {
 	User PrincipalID
 	At   time.Time
+	Step int64 // of the second factor's code; 0: none was used
 }
 
 // KeyUse notes that a key logged in.
@@ -181,7 +182,8 @@ const (
 type Notice struct {
 	Seq  uint64 // position, grows by one
 	Kind NoticeKind
-	ID   uint64 // SessionID, PrincipalID or AccountID
+	ID   uint64    // SessionID, PrincipalID or AccountID
+	At   time.Time // when it was announced, just before its commit, by the store's own clock; zero: not known
 }
 
 // Retention is how long a store keeps what only serves people.
@@ -201,6 +203,7 @@ type Reader interface {
 	Account(id AccountID) (Account, error)
 	AccountByNumber(tenant AccountID, number int64) (Account, error) // tenant 0: of any, ErrConflict if several have it
 	AccountByCode(tenant AccountID, code string) (Account, error)    // tenant 0: the tenant of that code
+	AccountByAnyCode(code string) (Account, error)                   // in any tenant; ErrConflict if several have it
 	Accounts(parent AccountID) ([]Account, error)                    // direct children by id; 0: the tenants
 	Key(id PrincipalID) (Key, error)
 	Keys(account AccountID) ([]Key, error) // by id

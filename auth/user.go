@@ -22,6 +22,8 @@ type User struct {
 	Policy      string    // name of a policy; "": the mount's
 	LastSignIn  time.Time // of the login before the current one is written; zero: never
 	Role        Role      // what the user may do beside logging in
+	Factor      string    // second factor of a console sign-in, see Service.SealFactor; "": none
+	FactorStep  int64     // of the newest code that was used
 	Everywhere  bool      // the role reaches the whole server; false: the user's account and those below
 }
 

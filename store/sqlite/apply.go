@@ -131,7 +131,8 @@ func (t *transaction) notes(w *auth.WriteSet) error {
 	}
 	for i := range w.SignIns {
 		at := micros(w.SignIns[i].At)
-		_, err := t.exec("UPDATE users SET last_sign_in = ? WHERE id = ? AND last_sign_in < ?", at, int64(w.SignIns[i].User), at)
+		_, err := t.exec("UPDATE users SET last_sign_in = max(last_sign_in, ?), factor_step = max(factor_step, ?) WHERE id = ?",
+			at, w.SignIns[i].Step, int64(w.SignIns[i].User))
 		if err != nil {
 			return err
 		}

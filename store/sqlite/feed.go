@@ -18,7 +18,7 @@ func (t *transaction) notice(kind auth.NoticeKind, id uint64) error {
 		t.feed, t.noted = head, true
 	}
 	t.feed++
-	_, err := t.exec("INSERT INTO feed VALUES (?, ?, ?)", int64(t.feed), int64(kind), int64(id))
+	_, err := t.exec("INSERT INTO feed (seq, kind, id, at) VALUES (?, ?, ?, CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000)", int64(t.feed), int64(kind), int64(id))
 	return err
 }
 
@@ -40,7 +40,7 @@ func (s *Store) Feed(ctx context.Context, after uint64, limit int) (out []auth.N
 	kept := after == 0
 	err = s.hot.with(ctx, func(c *conn) error {
 		return c.query(func(r row) error {
-			n := auth.Notice{Seq: uint64(r.int(0)), Kind: auth.NoticeKind(r.int(1)), ID: uint64(r.int(2))}
+			n := auth.Notice{Seq: uint64(r.int(0)), Kind: auth.NoticeKind(r.int(1)), ID: uint64(r.int(2)), At: r.time(3)}
 			if n.Seq == after {
 				kept = true
 				return nil
@@ -50,7 +50,7 @@ func (s *Store) Feed(ctx context.Context, after uint64, limit int) (out []auth.N
 			}
 			out = append(out, n)
 			return nil
-		}, "SELECT seq, kind, id FROM feed WHERE seq >= ? ORDER BY seq LIMIT ?", int64(after), int64(limit)+1)
+		}, "SELECT seq, kind, id, at FROM feed WHERE seq >= ? ORDER BY seq LIMIT ?", int64(after), int64(limit)+1)
 	})
 	if err != nil {
 		return nil, explain("reading the feed", err)

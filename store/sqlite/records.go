@@ -66,6 +66,11 @@ func (v records) AccountByCode(tenant auth.AccountID, code string) (auth.Account
 	return single(v.c, "account code", scanAccount, selectAccounts+"WHERE tenant = ? AND code = ? AND code <> ''", int64(tenant), code)
 }
 
+// AccountByAnyCode reads the account of a code, whichever tenant's.
+func (v records) AccountByAnyCode(code string) (auth.Account, error) {
+	return single(v.c, "account code", scanAccount, selectAccounts+"WHERE code = ? AND code <> ''", code)
+}
+
 // Accounts reads the accounts right below one, or the tenants.
 func (v records) Accounts(parent auth.AccountID) ([]auth.Account, error) {
 	if parent == 0 {
@@ -97,12 +102,13 @@ func (v records) KeyByDigest(d secret.Digest) (auth.Key, error) {
 	return single(v.c, "key of that secret", scanKey, selectKeys+"WHERE digest = ?", d[:])
 }
 
-const selectUsers = "SELECT id, tenant, account, name, password, active, admin, grp, rights, full_name, display_name, email, policy, last_sign_in, role, everywhere FROM users "
+const selectUsers = "SELECT id, tenant, account, name, password, active, admin, grp, rights, full_name, display_name, email, policy, last_sign_in, role, everywhere, factor, factor_step FROM users "
 
 func scanUser(r row) auth.User {
 	return auth.User{ID: auth.PrincipalID(r.int(0)), Tenant: auth.AccountID(r.int(1)), Account: auth.AccountID(r.int(2)), Name: r.text(3),
 		Password: r.text(4), Active: r.bool(5), Admin: r.bool(6), Group: r.text(7), Rights: r.int(8), FullName: r.text(9),
-		DisplayName: r.text(10), Email: r.text(11), Policy: r.text(12), LastSignIn: r.time(13), Role: auth.Role(r.text(14)), Everywhere: r.bool(15)}
+		DisplayName: r.text(10), Email: r.text(11), Policy: r.text(12), LastSignIn: r.time(13), Role: auth.Role(r.text(14)), Everywhere: r.bool(15),
+		Factor: r.text(16), FactorStep: r.int(17)}
 }
 
 // User reads the user of an id.

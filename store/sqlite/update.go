@@ -124,13 +124,13 @@ func (u *update) PutUser(p *auth.User) error {
 	id := int64(p.ID)
 	err := u.put("user", "principal", &id,
 		`INSERT INTO users (id, tenant, account, name, password, active, admin, grp, rights, full_name, display_name, email, policy, last_sign_in,
-			role, everywhere)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			role, everywhere, factor, factor_step)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		`UPDATE users SET tenant = ?2, account = ?3, name = ?4, password = ?5, active = ?6, admin = ?7, grp = ?8, rights = ?9,
 			full_name = ?10, display_name = ?11, email = ?12, policy = ?13, last_sign_in = ?14,
-			role = ?15, everywhere = ?16 WHERE id = ?1`,
+			role = ?15, everywhere = ?16, factor = ?17, factor_step = max(factor_step, ?18) WHERE id = ?1`,
 		int64(p.Tenant), int64(p.Account), p.Name, p.Password, bit(p.Active), bit(p.Admin), p.Group, p.Rights,
-		p.FullName, p.DisplayName, p.Email, p.Policy, micros(p.LastSignIn), string(p.Role), bit(p.Everywhere))
+		p.FullName, p.DisplayName, p.Email, p.Policy, micros(p.LastSignIn), string(p.Role), bit(p.Everywhere), p.Factor, p.FactorStep)
 	if err != nil {
 		return err
 	}

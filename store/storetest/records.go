@@ -49,6 +49,12 @@ func testAccounts(t *testing.T, h Harness) {
 		equal(t, "AccountByCode of a tenant", got, tenant, err)
 		_, err = v.AccountByCode(0, "WEST")
 		wantErr(t, "AccountByCode of a tenant that is none", err, auth.ErrNotFound)
+		got, err = v.AccountByAnyCode("WEST")
+		equal(t, "AccountByAnyCode", got, org, err)
+		_, err = v.AccountByAnyCode("west")
+		wantErr(t, "AccountByAnyCode in other letters", err, auth.ErrNotFound)
+		_, err = v.AccountByAnyCode("")
+		wantErr(t, "AccountByAnyCode without a code", err, auth.ErrNotFound)
 		_, err = v.AccountByCode(at.tenant, "west")
 		wantErr(t, "AccountByCode in other letters", err, auth.ErrNotFound)
 		_, err = v.AccountByCode(at.tenant, "")
@@ -120,7 +126,8 @@ func testUsers(t *testing.T, h Harness) {
 	s := fresh(t, h)
 	at := plant(t, s)
 	full := auth.User{Tenant: at.tenant, Account: at.div1, Name: "Charles ä", Password: "a hash", Active: true, Admin: true, Group: "g",
-		Rights: -1, FullName: "f", DisplayName: "d", Email: "e@example.com", Policy: "p", LastSignIn: epoch, Role: auth.Auditor, Everywhere: true}
+		Rights: -1, FullName: "f", DisplayName: "d", Email: "e@example.com", Policy: "p", LastSignIn: epoch, Role: auth.Auditor, Everywhere: true,
+		Factor: "sealed", FactorStep: 7}
 	plain := auth.User{Tenant: at.tenant, Account: at.div1, Name: "dora"}
 	other := auth.User{Tenant: at.other, Account: at.other, Name: "dora"}
 	update(t, s, func(tx auth.Tx) error { return errors.Join(tx.PutUser(&full), tx.PutUser(&plain), tx.PutUser(&other)) })
@@ -144,7 +151,7 @@ func testUsers(t *testing.T, h Harness) {
 	}
 	check()
 	full.Name, full.Password, full.Rights, full.Active, full.Account, full.LastSignIn = "C", "", 1<<62, false, at.div1, time.Time{}
-	full.Role, full.Everywhere = auth.Operator, false
+	full.Role, full.Everywhere, full.Factor = auth.Operator, false, ""
 	update(t, s, func(tx auth.Tx) error { return tx.PutUser(&full) })
 	check()
 	k := putKey(t, s, at.org, "k")

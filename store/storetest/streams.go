@@ -22,11 +22,18 @@ func testFeed(t *testing.T, h Harness) {
 	apply(t, s, auth.WriteSet{End: []auth.End{{Principal: 1}, {Principal: 2}}})
 	apply(t, s, auth.WriteSet{End: []auth.End{{Account: 3}}})
 	all := notices(t, s, 0)
+	for i := range all {
+		// The store's clock may be another machine's, but it tells the time.
+		if off := time.Since(all[i].At).Abs(); off > time.Hour || (i > 0 && all[i].At.Before(all[i-1].At)) || all[i].At.Location() != time.UTC {
+			t.Errorf("notice %d was announced at %v", i+1, all[i].At)
+		}
+		all[i].At = time.Time{}
+	}
 	want := []auth.Notice{{Seq: 1, Kind: auth.EndedPrincipal, ID: 1}, {Seq: 2, Kind: auth.EndedPrincipal, ID: 2}, {Seq: 3, Kind: auth.EndedAccount, ID: 3}}
 	if len(all) != 3 || all[0] != want[0] || all[1] != want[1] || all[2] != want[2] {
 		t.Fatalf("feed %v, want %v", all, want)
 	}
-	if n, err := s.Feed(t.Context(), 1, 1); err != nil || len(n) != 1 || n[0] != want[1] {
+	if n, err := s.Feed(t.Context(), 1, 1); err != nil || len(n) != 1 || n[0].Seq != want[1].Seq || n[0].ID != want[1].ID {
 		t.Errorf("Feed(1, 1) = %v, %v", n, err)
 	}
 	if n, err := s.Feed(t.Context(), 3, 1); err != nil || len(n) != 0 {
@@ -196,7 +203,7 @@ func testNotes(t *testing.T, h Harness) {
 	at := plant(t, s)
 	key, user := putKey(t, s, at.org, "k"), putUser(t, s, at.tenant, at.org, "u")
 	head, _ := s.FeedHead(t.Context())
-	check := func(used, signed time.Time, hash string) {
+	check := func(used, signed time.Time, hash string, step int64) {
 		t.Helper()
 		view(t, s, func(v auth.Reader) error {
 			k, err := v.Key(key)
@@ -204,21 +211,21 @@ func testNotes(t *testing.T, h Harness) {
 				t.Errorf("key last used %v, %v; want %v", k.LastUsed, err, used)
 			}
 			u, err := v.User(user)
-			if err != nil || !u.LastSignIn.Equal(signed) || u.Password != hash {
-				t.Errorf("user signed in %v with %q, %v; want %v with %q", u.LastSignIn, u.Password, err, signed, hash)
+			if err != nil || !u.LastSignIn.Equal(signed) || u.Password != hash || u.FactorStep != step {
+				t.Errorf("user signed in %v with %q, step %d, %v; want %v with %q, step %d", u.LastSignIn, u.Password, u.FactorStep, err, signed, hash, step)
 			}
 			return nil
 		})
 	}
-	check(time.Time{}, time.Time{}, "hash-1")
+	check(time.Time{}, time.Time{}, "hash-1", 0)
 	one, two := epoch.Add(time.Microsecond), epoch.Add(time.Hour)
-	apply(t, s, auth.WriteSet{Used: []auth.KeyUse{{Key: key, At: two}}, SignIns: []auth.SignIn{{User: user, At: one}},
+	apply(t, s, auth.WriteSet{Used: []auth.KeyUse{{Key: key, At: two}}, SignIns: []auth.SignIn{{User: user, At: one, Step: 5}},
 		Password: &auth.PasswordChange{User: user, Old: "hash-1", New: "hash-2"}})
-	check(two, one, "hash-2")
+	check(two, one, "hash-2", 5)
 	// An earlier use that comes late does not move it back; a lost race keeps the other's hash.
 	apply(t, s, auth.WriteSet{Used: []auth.KeyUse{{Key: key, At: one}}, SignIns: []auth.SignIn{{User: user, At: two}},
 		Password: &auth.PasswordChange{User: user, Old: "hash-1", New: "hash-3"}, Begin: []auth.SessionRow{session(1, user)}})
-	check(two, two, "hash-2")
+	check(two, two, "hash-2", 5)
 	if !has(t, s, 1) {
 		t.Error("the lost race for the hash undid the rest of the set")
 	}

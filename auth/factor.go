@@ -1,0 +1,64 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/secret"
+)
+
+// ConsoleDialect is what sessions of administrators are opened over. Whoever has
+// an administrator's role logs in there and nowhere else, and nobody else does.
+const ConsoleDialect = "console"
+
+// Administers says whether the role is one of those that look after a server.
+func (r Role) Administers() bool { return r == Auditor || r == Operator || r == Owner }
+
+// mayLogIn says whether a role and a dialect belong together.
+func (r Role) mayLogIn(dialect string) bool {
+	if dialect == ConsoleDialect {
+		return r.Administers()
+	}
+	return r.LogsIn()
+}
+
+var errFactor = errors.New("the code of the authenticator is wrong, missing or used already")
+
+// SealFactor is how a user's second factor is kept: sealed under the key set and
+// good for this user alone, so that neither a stolen database nor one whose rows
+// were moved about opens anything. The key is of [secret.NewTOTPKey].
+func (s *Service) SealFactor(user PrincipalID, key string) string {
+	return s.factors.Seal(strconv.FormatInt(int64(user), 10) + " " + key)
+}
+
+// passesFactor checks the code of a user who has a second factor, and takes it:
+// each code is good once (RFC 6238 section 5.2).
+func (s *Service) passesFactor(u *User, st *principalState, code string, now time.Time) (step int64, err error) {
+	if u.Factor == "" {
+		return 0, nil
+	}
+	plain, ok := s.factors.Open(u.Factor)
+	owner, key, _ := strings.Cut(plain, " ")
+	if !ok || owner != strconv.FormatInt(int64(u.ID), 10) {
+		return 0, fmt.Errorf("%w: what is stored of it does not open under this key set", errFactor)
+	}
+	step, ok = secret.VerifyTOTP(key, code, now)
+	if !ok || !st.takeStep(u.FactorStep, step) {
+		return 0, errFactor
+	}
+	return step, nil
+}
+
+// takeStep says whether a code's step is newer than all before it, and notes it.
+func (st *principalState) takeStep(stored, step int64) bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if step <= max(stored, st.step) {
+		return false
+	}
+	st.step = step
+	return true
+}
