@@ -47,3 +47,24 @@ func TestCookie(t *testing.T) {
 		})
 	}
 }
+
+// FuzzStripCookie: what is left holds no cookie of the name, for us or for
+// net/http, and all the others in their order.
+func FuzzStripCookie(f *testing.F) {
+	for _, seed := range []string{"a=b; id=x; c=d", "id", `id="x;y"`, "; ;", " id =x;a=b", "ID=x;\tid=y", "id=x=y", "a=id=x"} {
+		f.Add(seed, "id=z; e=f")
+	}
+	f.Fuzz(func(t *testing.T, first, second string) {
+		r := http.Request{Header: http.Header{"Cookie": {first, second}}}
+		before := r.Cookies()
+		StripCookie(&r, "id")
+		if value, err := Cookie(&r, "id"); value != "" || err != nil || len(r.CookiesNamed("id")) > 0 {
+			t.Fatalf("left is %q: %q, %v", r.Header["Cookie"], value, err)
+		}
+		before = slices.DeleteFunc(before, func(c *http.Cookie) bool { return c.Name == "id" })
+		same := func(a, b *http.Cookie) bool { return a.Name == b.Name && a.Value == b.Value }
+		if after := r.Cookies(); !slices.EqualFunc(before, after, same) {
+			t.Fatalf("of %q and %q is left %q", first, second, r.Header["Cookie"])
+		}
+	})
+}

@@ -118,7 +118,7 @@ func FuzzCookies(f *testing.F) {
 			t.Fatalf("%q: refused with %v", lines, err)
 		case len(others) > 1 && err == nil:
 			t.Fatalf("%q: took %q of %d cookies", lines, got, len(others))
-		case len(others) == 1 && err == nil && trim(others[0].Value) != got:
+		case len(others) == 1 && err == nil && others[0].Value != got && trim(others[0].Value) != got: // net/http leaves the space before a semicolon
 			t.Fatalf("%q: found %q, net/http %q", lines, got, others[0].Value)
 		}
 	})

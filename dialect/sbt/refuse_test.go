@@ -1,6 +1,9 @@
 package sbt
 
 import (
+	"encoding/json"
+	"encoding/xml"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -101,4 +104,32 @@ func TestOperationOfPHPWithoutWSDL(t *testing.T) {
 			t.Errorf("action %s: %d %s", action, w.Code, got)
 		}
 	}
+}
+
+// FuzzRefuse: whatever a call was made of, it is refused in XML or JSON that can be
+// read, by the code, and with nothing of the call in it but an operation's name.
+func FuzzRefuse(f *testing.F) {
+	for _, seed := range []string{"/Sbt.App.SetUp/WSServices/MessageWSService.svc", "/SBT.App.SetUp/RSServices/X.svc/GetOrgTree", "/x/<y>", `/x/"`, "/", "/wsservices/loginapiservice.svc"} {
+		f.Add(seed, `"http://SBTService/ServiceContracts/IMessage/RequestVBT"`, "text/xml", envelopeOf("<phone>1</phone>"))
+		f.Add(seed, "x/<y>", "application/json", `{"a":1}`)
+	}
+	s := newDialect(f)
+	f.Fuzz(func(t *testing.T, path, action, media, body string) {
+		r := &http.Request{Method: http.MethodPost, URL: &url.URL{Path: path}, Header: http.Header{"Content-Type": {media}, "Soapaction": {action}}, Body: io.NopCloser(strings.NewReader(body))}
+		for _, reason := range []auth.Reason{auth.UnknownToken, auth.WrongAccount, auth.Malformed, auth.Unavailable} {
+			w := httptest.NewRecorder()
+			s.Refuse(w, r, auth.Refuse(reason, nil))
+			said := w.Body.Bytes()
+			if strings.HasPrefix(w.Header().Get("Content-Type"), "application/json") {
+				if !json.Valid(said) {
+					t.Fatalf("answered %q", said)
+				}
+			} else if err := readDocument(said, func(d *document, _ *xml.StartElement) error { return d.skip() }); err != nil {
+				t.Fatalf("answered %q: %v", said, err)
+			}
+			if len(said) > 2048 {
+				t.Fatalf("answered %d bytes", len(said))
+			}
+		}
+	})
 }

@@ -2,6 +2,7 @@ package origin
 
 import (
 	"crypto/tls"
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -157,4 +158,40 @@ func TestOfDoesNotAllocate(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { o.Of(r) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
+}
+
+// FuzzForwarded: whatever the headers say, a stranger is believed nothing, and
+// behind a proxy the source is the proxy or an address that a header names.
+func FuzzForwarded(f *testing.F) {
+	for _, seed := range []string{"198.51.100.1", "198.51.100.1, 10.1.2.3", "[2001:db8::1]:443", "[::1]", "::ffff:198.51.100.1", "unknown, 10.0.0.2", ",", "fe80::1%eth0", "198.51.100.1:80 ,\t10.0.0.3"} {
+		f.Add(seed, "", "https")
+		f.Add("203.0.113.1", seed, "http")
+	}
+	o := New(prefixes(f, "10.0.0.0/8"), false)
+	stranger, proxy := netip.MustParseAddr("203.0.113.9"), netip.MustParseAddr("10.0.0.1")
+	f.Fuzz(func(t *testing.T, first, second, proto string) {
+		headers := []string{"X-Forwarded-For", first, "X-Forwarded-For", second, "X-Forwarded-Proto", proto}
+		if p := o.Of(request("203.0.113.9:1", headers...)); p.Source != stranger || p.Secure || p.Trusted || p.Scheme != "" {
+			t.Fatalf("a stranger is believed: %+v", p)
+		}
+		p := o.Of(request("10.0.0.1:1", headers...))
+		if p.Secure != (p.Scheme == "https") {
+			t.Fatalf("%q: %+v", proto, p)
+		}
+		if !p.Source.IsValid() || p.Source.Is4In6() || p.Source.Zone() != "" {
+			t.Fatalf("the source is %v", p.Source)
+		}
+		named := p.Source == proxy
+		for entry := range strings.SplitSeq(first+","+second, ",") {
+			entry = strings.Trim(entry, " \t")
+			if host, _, err := net.SplitHostPort(entry); err == nil {
+				entry = host
+			}
+			a, err := netip.ParseAddr(strings.Trim(entry, "[]"))
+			named = named || err == nil && a.Unmap().WithZone("") == p.Source
+		}
+		if !named {
+			t.Fatalf("%q, %q: the source is %v", first, second, p.Source)
+		}
+	})
 }
