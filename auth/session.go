@@ -36,7 +36,7 @@ type Identity struct {
 	AccountRef string      // Account.Ref, made once
 	Tenant     Account     // the root above it
 	Path       []AccountID // from the tenant down to Account
-	Refs       []string    // of the accounts on Path, made once
+	PathRefs   []string    // the Ref of each
 	User       *User       // without password hash; nil for a key
 	Role       Role        // beside logging in
 	Everywhere bool        // the role reaches the whole server
