@@ -171,7 +171,6 @@ func newIdentity(chain []Account, key *Key, user *User) *Identity {
 	for i := range chain {
 		p.Path = append(p.Path, chain[i].ID)
 		p.PathRefs = append(p.PathRefs, chain[i].Ref())
-		p.Refs = append(p.Refs, chain[i].Ref())
 	}
 	p.AccountRef = p.Account.Ref()
 	if user != nil {

@@ -78,7 +78,7 @@ func newAssertions(o *Options) *assertions {
 func subjectOf(who *auth.Identity) string { return strconv.FormatInt(int64(who.Principal), 10) }
 
 func claimsOf(s *auth.Session) claims {
-	c := claims{Subject: subjectOf(s.Identity), Client: s.App, Account: s.Identity.AccountRef, Path: s.Identity.Refs,
+	c := claims{Subject: subjectOf(s.Identity), Client: s.App, Account: s.Identity.AccountRef, Path: s.Identity.PathRefs,
 		Name: s.Identity.Subject, Dialect: s.Dialect, Session: s.ID, Principal: s.Identity.Principal}
 	if c.Client == "" {
 		c.Client = c.Account // which is what an OAuth client is called here

@@ -178,7 +178,7 @@ func TestAssertionIsOfNobodyElse(t *testing.T) {
 		must(t, k.assert(h, s, audience))
 		return h.Get(AssertionHeader)
 	}
-	who := auth.Identity{Principal: 7, Subject: "anna", AccountRef: "1", Refs: []string{"ACME", "1"}}
+	who := auth.Identity{Principal: 7, Subject: "anna", AccountRef: "1", PathRefs: []string{"ACME", "1"}}
 	renamed := who
 	renamed.Subject = "bert"
 	seen := map[string]string{}
@@ -295,7 +295,7 @@ func TestAssertionsAreBounded(t *testing.T) {
 	}
 }
 
-var anyone = &auth.Identity{Principal: 1, Subject: "s", AccountRef: "1", Refs: []string{"A", "1"}}
+var anyone = &auth.Identity{Principal: 1, Subject: "s", AccountRef: "1", PathRefs: []string{"A", "1"}}
 
 func sessionOf(who *auth.Identity) *auth.Session { return &auth.Session{ID: 1, Identity: who} }
 
