@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 )
 
 // MaxPassword is the longest password in bytes. [Hasher.Hash] refuses a longer
@@ -33,6 +34,7 @@ type Hasher struct {
 	running  chan struct{} // one for each hash being computed
 	large    chan struct{} // held by the one that needs more memory than our own
 	dummy    string
+	work     atomic.Uint64
 }
 
 // NewHasher returns a Hasher that computes at most slots hashes at once while at
@@ -104,6 +106,10 @@ func (h *Hasher) Waiting() int {
 	return max(0, len(h.admitted)-len(h.running)) // the two are not read at one instant
 }
 
+// Work is the memory that all hashes so far have filled, in bytes: what passwords
+// have cost. It only grows.
+func (h *Hasher) Work() uint64 { return h.work.Load() }
+
 // run runs f, which needs so many bytes, in a slot, when there is one.
 func (h *Hasher) run(ctx context.Context, memory int, f func() error) error {
 	release, err := h.acquire(ctx, memory)
@@ -111,6 +117,7 @@ func (h *Hasher) run(ctx context.Context, memory int, f func() error) error {
 		return err
 	}
 	defer release()
+	h.work.Add(uint64(memory))
 	if err := f(); err != nil {
 		return fmt.Errorf("secret: compute a password hash: %w", err)
 	}

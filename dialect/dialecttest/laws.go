@@ -61,7 +61,7 @@ func Laws(t *testing.T, setup Setup, c Client) {
 	if c.Nameless {
 		locks = namelessLaws
 	}
-	for _, group := range [][]law{loginLaws, locks, lifeLaws, inputLaws, troubleLaws} {
+	for _, group := range [][]law{loginLaws, wireLaws, locks, lifeLaws, endLaws, apartLaws, secretLaws, inputLaws, troubleLaws} {
 		for _, l := range group {
 			t.Run(strings.ReplaceAll(l.name, " ", "-"), func(t *testing.T) {
 				t.Parallel()
@@ -69,6 +69,12 @@ func Laws(t *testing.T, setup Setup, c Client) {
 			})
 		}
 	}
+}
+
+// altered makes the law go on at a new server whose mount is another one.
+func (b *bench) altered(alter func(*auth.Mount)) {
+	b.Helper()
+	b.Server = Serve(b.T, b.setup.adjusted(alter))
 }
 
 // login sends a login and returns the token, "" when refused.

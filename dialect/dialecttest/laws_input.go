@@ -3,6 +3,7 @@ package dialecttest
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/sallyport/sallyport/auth"
 )
@@ -32,6 +33,24 @@ var inputLaws = []law{
 		}
 		b.mustLogin(b.Good)
 	}},
+	{"a flood of headers is no trouble", func(b *bench) {
+		token := b.mustLogin(b.Good)
+		for what, more := range map[string]string{
+			"cookies":      strings.Repeat("Cookie: a=b; c=d\r\n", 300),
+			"a long one":   "X-Padding: " + strings.Repeat("x", 200<<10) + "\r\n",
+			"many headers": strings.Repeat("X-Padding: x\r\n", 1000),
+		} {
+			for _, raw := range []string{b.Login(b.Good), b.Call(token, b.Good)} {
+				reply := b.Send(strings.Replace(raw, "\r\n", "\r\n"+more, 1))
+				if reply.Status >= http.StatusInternalServerError || b.outcome() == string(auth.Unavailable) {
+					b.Errorf("%s: answered\n%s", what, reply.Raw)
+				}
+			}
+		}
+		if !b.opens(token, b.Good) {
+			b.Errorf("the token is refused: %s", b.outcome())
+		}
+	}},
 }
 
 var troubleLaws = []law{
@@ -44,6 +63,16 @@ var troubleLaws = []law{
 			if b.Token(reply) != "" || reply.Header.Get("Cache-Control") != "no-store" {
 				b.Errorf("the reply is\n%s", reply.Raw)
 			}
+		}
+	}},
+	{"without a store nobody is let in on memory alone", func(b *bench) {
+		token := b.mustLogin(b.Good)
+		b.FailStore()
+		b.Advance(time.Minute) // nothing that ended since would be known
+		reply := b.Send(b.Call(token, b.Good))
+		b.expect(auth.Unavailable)
+		if reply.Header.Get("Cache-Control") != "no-store" {
+			b.Errorf("the reply is\n%s", reply.Raw)
 		}
 	}},
 	{"a panic is answered in the dialect's words", func(b *bench) {

@@ -55,14 +55,7 @@ var lifeLaws = []law{
 		}
 	}},
 	{"expire on new leaves one token however many race", func(b *bench) {
-		setup := b.setup
-		setup.Adjust = func(m *auth.Mount) {
-			if b.setup.Adjust != nil {
-				b.setup.Adjust(m)
-			}
-			m.Policy.ExpireOnNew = true
-		}
-		b.Server = Serve(b.T, setup)
+		b.altered(func(m *auth.Mount) { m.Policy.ExpireOnNew = true })
 		const clients = 12
 		tokens := make([]string, clients)
 		var all sync.WaitGroup

@@ -55,6 +55,7 @@ var lockLaws = []law{
 		b.expect(auth.Locked)
 	}},
 	{"a lock leaves tokens alone", lockLeavesTokens},
+	{"a lock tells nothing of the secret or the name", lockTells},
 	{"guesses at once are no more than the lock allows", guessesAtOnce},
 }
 
@@ -66,6 +67,26 @@ func lockEnds(b *bench) {
 	b.expect(auth.Locked)
 	b.Advance(tick)
 	b.mustLogin(b.Good)
+}
+
+// lockTells wants the bytes of whoever is locked out to be equal.
+func lockTells(b *bench) {
+	n := b.Mount().Names.Failures
+	b.fail(b.Good, n)
+	if !b.Nameless {
+		for range n {
+			b.login(b.Equals[0])
+		}
+	}
+	want := b.Send(b.Login(b.Good))
+	b.expect(auth.Locked)
+	for _, c := range []Credential{b.wrong(b.Good), b.Equals[0]} {
+		got := b.Send(b.Login(c))
+		b.expect(auth.Locked)
+		if got.Raw != want.Raw {
+			b.Errorf("%s is answered\n%s\nand the right secret\n%s", c.Name, got.Raw, want.Raw)
+		}
+	}
 }
 
 func lockLeavesTokens(b *bench) {

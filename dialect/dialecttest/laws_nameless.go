@@ -43,5 +43,6 @@ var namelessLaws = []law{
 		b.expect(auth.Locked)
 	}},
 	{"a lock leaves tokens alone", lockLeavesTokens},
+	{"a lock tells nothing of the secret or the name", lockTells},
 	{"guesses at once are no more than the lock allows", guessesAtOnce},
 }

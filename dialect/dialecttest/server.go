@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -29,6 +30,21 @@ type Setup struct {
 	Adjust     func(*auth.Mount)               // alters the mount before the dialect is made; may be nil
 	NoService  bool                            // the dialect gets no core, at which its handlers panic
 }
+
+// adjusted is the setup with a mount that is altered once more.
+func (s Setup) adjusted(alter func(*auth.Mount)) Setup {
+	before := s.Adjust
+	s.Adjust = func(m *auth.Mount) {
+		if before != nil {
+			before(m)
+		}
+		alter(m)
+	}
+	return s
+}
+
+// database is the store's file.
+const database = "sallyport.db"
 
 // Start is the clock's first instant.
 var Start = time.Date(2026, time.November, 25, 12, 0, 0, 0, time.UTC)
@@ -83,7 +99,7 @@ func Serve(t testing.TB, setup Setup) *Server {
 func (s *Server) open() {
 	s.t.Helper()
 	logger := slog.New(slog.NewJSONHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	store, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(s.dir, "sallyport.db"), Logger: logger})
+	store, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(s.dir, database), Logger: logger})
 	if err != nil {
 		s.t.Fatalf("opening the store: %v", err)
 	}
@@ -133,6 +149,77 @@ func (s *Server) Restart() {
 	s.t.Helper()
 	s.close()
 	s.open()
+}
+
+// Remount restarts with a mount that is altered once more.
+func (s *Server) Remount(alter func(*auth.Mount)) {
+	s.t.Helper()
+	s.setup = s.setup.adjusted(alter)
+	s.Restart()
+}
+
+// Crash starts another process over what the store's files hold at this moment.
+// The process that there was notices nothing and is asked nothing more.
+func (s *Server) Crash() {
+	s.t.Helper()
+	old := s.running.Load()
+	s.t.Cleanup(func() {
+		_ = old.service.Close() // nobody reads what it flushes
+		_ = old.store.Close()
+	})
+	to := s.t.TempDir()
+	// The log first: what is moved from it into the file meanwhile is in both.
+	for _, name := range []string{database + "-wal", database} {
+		data, err := os.ReadFile(filepath.Join(s.dir, name))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(to, name), data, 0o600); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	s.dir = to
+	s.open()
+}
+
+// Files is all that the store's files hold.
+func (s *Server) Files() []byte {
+	s.t.Helper()
+	files, err := filepath.Glob(filepath.Join(s.dir, database+"*"))
+	if err != nil || len(files) == 0 {
+		s.t.Fatalf("the store has no files: %v", err)
+	}
+	var all []byte
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		all = append(all, data...)
+	}
+	return all
+}
+
+// Endpoints are the paths of the login family.
+func (s *Server) Endpoints() []string {
+	s.t.Helper()
+	p := s.running.Load()
+	d, err := s.setup.Definition.New(dialect.Config{Service: p.service, Router: p.router,
+		Mount: s.setup.Definition.Mount("endpoints", ""), Options: decoder(s.setup.Options)})
+	if err != nil {
+		s.t.Fatalf("making the dialect: %v", err)
+	}
+	var paths endpoints
+	d.Routes(&paths)
+	return paths
+}
+
+// endpoints is a Mux that notes the paths.
+type endpoints []string
+
+// Handle implements dialect.Mux.
+func (e *endpoints) Handle(path string, _ dialect.Handler, _ ...dialect.Option) {
+	*e = append(*e, path)
 }
 
 // FailStore makes the store answer errors from now on.

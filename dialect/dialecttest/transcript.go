@@ -68,15 +68,7 @@ func configure(setup *Setup, section txtar.File) bool {
 		return true
 	}
 	var n int
-	before := setup.Adjust
-	adjust := func(also func(*auth.Mount)) {
-		setup.Adjust = func(m *auth.Mount) {
-			if before != nil {
-				before(m)
-			}
-			also(m)
-		}
-	}
+	adjust := func(also func(*auth.Mount)) { *setup = setup.adjusted(also) }
 	if read, _ := fmt.Sscanf(section.Name, "throttle %d", &n); read == 1 {
 		adjust(func(m *auth.Mount) { m.FairUse = auth.FairUse{Logins: n, Throttle: true} })
 		return true

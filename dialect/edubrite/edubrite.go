@@ -57,8 +57,9 @@ type Options struct {
 	// vendor's Java client sends them.
 	QueryCredentials bool `yaml:"query_credentials"`
 
-	// MaxSessions is how many live API sessions an API user may have; 0: any
-	// number. The vendor says that there is a limit and not which.
+	// MaxSessions is how many live API sessions the API users of a tenant may have
+	// together; 0: any number. The vendor says that a site has a limit and not
+	// which. Sessions that begin while it is 0 never count.
 	MaxSessions int `yaml:"max_sessions"`
 
 	// APIPrefix is how names of API users begin. Who has another name cannot open
@@ -67,7 +68,8 @@ type Options struct {
 	APIPrefix string `yaml:"api_prefix"`
 
 	// AutoCreateUsers lets createSessionApi make a user whom REAL_UNAME names and
-	// nobody has made, with the address and name that it gives.
+	// nobody has made, with the address and name that it gives. Only names of plain
+	// letters are made, see creatable.
 	AutoCreateUsers bool `yaml:"auto_create_users"`
 
 	// EmptyUname lets a call with an empty REAL_UNAME through as the API user's

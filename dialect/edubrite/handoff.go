@@ -67,7 +67,7 @@ func (e *edubrite) issue(r *http.Request, from auth.Origin) (string, error) {
 		return "", auth.Refuse(auth.BadCredentials, errAPIUser)
 	}
 	ask := auth.ActAs{Mount: e.mount, Caller: &caller, User: user.name, Origin: from}
-	if e.AutoCreateUsers {
+	if e.AutoCreateUsers && creatable(user.name) {
 		ask.Create = &auth.NewUser{FullName: user.fullName, Email: user.email}
 	}
 	who, err := e.service.ActAs(r.Context(), &ask)

@@ -62,3 +62,23 @@ func parseUname(value string) (named, error) {
 	email, fullName, _ := strings.Cut(rest, "|")
 	return named{strings.TrimSpace(name), strings.TrimSpace(email), strings.TrimSpace(fullName)}, nil
 }
+
+// maxCreated bounds the names of users that a call may make, in bytes.
+const maxCreated = 100
+
+// creatable says whether a call may make a user of that name: letters and digits
+// of ASCII and . _ - @ +, a letter or digit first. The vendor does not say what a
+// name may be; this is inferred, with room for an address of mail. The vendor's
+// Java client sends a question mark for every other letter, and so one name for
+// many people. Users of other names are for administrators to make.
+func creatable(name string) bool {
+	if name == "" || len(name) > maxCreated || !alphanumeric(name[0]) {
+		return false
+	}
+	for i := range len(name) {
+		if c := name[i]; !alphanumeric(c) && !strings.ContainsRune("._-@+", rune(c)) {
+			return false
+		}
+	}
+	return true
+}

@@ -35,6 +35,21 @@ func TestParseUname(t *testing.T) {
 	}
 }
 
+// TestCreatable: what a call may make a user of, and what stays a stranger.
+func TestCreatable(t *testing.T) {
+	for _, name := range []string{"j", "0", "jdoe", "J.Doe-2_x", "j.doe+lms@example.org", strings.Repeat("x", maxCreated)} {
+		if !creatable(name) {
+			t.Errorf("%q is not made", name)
+		}
+	}
+	for _, name := range []string{"", "J?rg", "Jürg", "j doe", "j\u00a0doe", "j\u200bdoe", "аdmin", "o'brien", "<b>", "a/../b", "a:b", "a,b", `a"b`, `a\b`, "a%00b", "-rf", ".htaccess", "@x", "j\xff",
+		strings.Repeat("x", maxCreated+1)} {
+		if creatable(name) {
+			t.Errorf("%q is made", name)
+		}
+	}
+}
+
 // TestSpellings: servers behind the gate take more than one header for
 // REAL_UNAME; all but the proper one are refused.
 func TestSpellings(t *testing.T) {
