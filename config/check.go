@@ -19,6 +19,8 @@ import (
 func (c *Config) check() error {
 	var errs strict.Errors
 	c.checkAddresses(&errs)
+	c.checkExtAuthz(&errs)
+	c.checkObserving(&errs)
 	c.checkLimits(&errs)
 	for _, f := range [...]struct{ name, file string }{{"data", c.Data}, {"keys", c.Keys}} {
 		if f.file == "" {
@@ -46,17 +48,7 @@ func (c *Config) check() error {
 }
 
 func (c *Config) checkAddresses(errs *strict.Errors) {
-	host, port, err := net.SplitHostPort(c.Listen)
-	n, portErr := strconv.ParseUint(port, 10, 16)
-	_, ipErr := netip.ParseAddr(host)
-	switch {
-	case c.Listen != "" && strings.Trim(c.Listen, "0123456789") == "":
-		errs.Add(c.Errorf("listen", "%q is a port alone: write 127.0.0.1:%s", c.Listen, c.Listen))
-	case err != nil || portErr != nil || n > 65535:
-		errs.Add(c.Errorf("listen", "%q is not an address and a port: write it like 127.0.0.1:8443, [::1]:8443 or :8443", c.Listen))
-	case host != "" && ipErr != nil && !isHostName(host):
-		errs.Add(c.Errorf("listen", "%q is no address of this machine: write it like 127.0.0.1:8443 or :8443", c.Listen))
-	}
+	c.checkListen(errs, "listen", c.Listen)
 	for i, p := range c.TrustedProxies {
 		if p.Bits() == 0 {
 			errs.Add(c.Errorf("trusted_proxies", "entry %d trusts every address, so that any client could claim to have come "+
@@ -72,6 +64,25 @@ func (c *Config) checkAddresses(errs *strict.Errors) {
 		errs.Add(c.Errorf("", "neither tls nor trusted_proxies is given, so every request would be refused as insecure: "+
 			"give tls a cert and a key, or name the proxies in front that speak https"))
 	}
+}
+
+// checkListen refuses what nobody can listen on, and says whether it is
+// right. field is what the file calls it.
+func (c *Config) checkListen(errs *strict.Errors, field, listen string) bool {
+	host, port, err := net.SplitHostPort(listen)
+	n, portErr := strconv.ParseUint(port, 10, 16)
+	_, ipErr := netip.ParseAddr(host)
+	switch {
+	case listen != "" && strings.Trim(listen, "0123456789") == "":
+		errs.Add(c.Errorf(field, "%q is a port alone: write 127.0.0.1:%s", listen, listen))
+	case err != nil || portErr != nil || n > 65535:
+		errs.Add(c.Errorf(field, "%q is not an address and a port: write it like 127.0.0.1:8443, [::1]:8443 or :8443", listen))
+	case host != "" && ipErr != nil && !isHostName(host):
+		errs.Add(c.Errorf(field, "%q is no address of this machine: write it like 127.0.0.1:8443 or :8443", listen))
+	default:
+		return true
+	}
+	return false
 }
 
 func (c *Config) checkLimits(errs *strict.Errors) {

@@ -20,6 +20,10 @@ type Config struct {
 	Data           string         `yaml:"data"`                      // database file
 	Keys           string         `yaml:"keys"`                      // key set file
 	Mounts         []Mount        `yaml:"mounts"`
+	ExtAuthz       ExtAuthz       `yaml:"ext_authz"`
+	Assertion      Assertion      `yaml:"assertion"`
+	Admin          Admin          `yaml:"admin"`
+	Tracing        Tracing        `yaml:"tracing"`
 	Limits         Limits         `yaml:"limits"`
 	Log            Log            `yaml:"log"`
 	Audit          Audit          `yaml:"audit"`
@@ -72,6 +76,7 @@ func (c *Config) SetDefaults() {
 	def(&c.Listen, "127.0.0.1:8443")
 	def(&c.Data, "/var/lib/sallyport/sallyport.db")
 	def(&c.Keys, "/var/lib/sallyport/keys.json")
+	def(&c.Tracing.Sample, 0.01)
 	def(&c.Limits.Connections, 10_000)
 	def(&c.Limits.Header, 16*KiB)
 	def(&c.Limits.Body, 64*KiB)
@@ -109,7 +114,8 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range []*string{&c.Data, &c.Keys, &c.TLS.Cert, &c.TLS.Key} {
+	for _, f := range []*string{&c.Data, &c.Keys, &c.TLS.Cert, &c.TLS.Key,
+		&c.ExtAuthz.TLS.Cert, &c.ExtAuthz.TLS.Key, &c.ExtAuthz.TLS.ClientCA} {
 		if *f != "" && !filepath.IsAbs(*f) {
 			*f = filepath.Join(filepath.Dir(path), *f)
 		}

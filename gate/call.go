@@ -51,7 +51,7 @@ func describe(r *http.Request, p origin.Peer) (call *http.Request, secure bool, 
 	if d.host != "" {
 		c.Host = d.host
 	}
-	if len(c.Host) > maxHost || strings.ContainsAny(c.Host, ", \t/\\@?#") {
+	if !readableHost(c.Host) {
 		return nil, false, errURI
 	}
 	c.RequestURI = d.uri
@@ -61,6 +61,11 @@ func describe(r *http.Request, p origin.Peer) (call *http.Request, secure bool, 
 		return nil, false, errDisagree
 	}
 	return &c.Request, p.Scheme == "https" || (p.Scheme == "" && d.scheme == "https"), nil
+}
+
+// readableHost says whether a host may be looked up as it is.
+func readableHost(host string) bool {
+	return len(host) <= maxHost && !strings.ContainsAny(host, ", \t/\\@?#")
 }
 
 // description is what the headers say. An empty member was not said.

@@ -3,10 +3,11 @@
 // It owns the decision: which mounts cover a call, what token the call carries
 // there, whose session that opens, and, if it opens none, in which dialect's
 // words the call is refused. It asks the core and decides nothing about
-// sessions itself. Two faces share the decision:
+// sessions itself. Its faces share the decision:
 //
 //   - [Gate.Check] answers GET /-/check, the forward-auth of a proxy in front
 //     (Traefik, Caddy, nginx), about a call that the proxy describes in headers;
+//   - [Gate.ExtAuthz] answers Envoy, which describes the call in a message;
 //   - [Gate.Guard] stands before a handler and passes on what is allowed,
 //     without its credential.
 //

@@ -43,6 +43,7 @@ func (s *Server) listen(ctx context.Context) error {
 		// OPTIONS * is nobody's.
 		DisableGeneralOptionsHandler: true,
 	}
+	s.http.RegisterOnShutdown(s.feed.Stop) // its answers do not end by themselves
 	if s.cert != nil {
 		s.http.TLSConfig = s.cert.config()
 	}
@@ -80,8 +81,11 @@ func (s *Server) Run(ctx context.Context) error {
 		go every(background, certificatePoll, s.cert.poll)
 	}
 	go every(background, keysPoll, s.keyFile.poll)
-	served := make(chan error, 1)
+	served := make(chan error, 2) // one for each listener
 	go func() { served <- s.serve() }()
+	if s.extAuthz != nil {
+		go func() { served <- s.extAuthz.run(background) }()
+	}
 	s.log.Info("listening", "address", s.Addr().String(), "tls", s.cert != nil, "mounts", len(s.cfg.Mounts))
 
 	var err error
@@ -112,7 +116,9 @@ func (s *Server) drain(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Limits.Shutdown)
 	defer cancel()
-	if err := s.http.Shutdown(ctx); err != nil {
+	checks := make(chan error, 1)
+	go func() { checks <- s.extAuthz.drain(ctx) }()
+	if err := errors.Join(s.http.Shutdown(ctx), <-checks); err != nil {
 		_ = s.http.Close()
 		return fmt.Errorf("some requests were not answered within limits.shutdown (%s): %w", s.cfg.Limits.Shutdown, err)
 	}

@@ -42,9 +42,11 @@ type Server struct {
 	router   *dialect.Router
 	origin   *origin.Resolver
 	own      map[string]http.HandlerFunc // by path
+	feed     *gate.Feed
 	others   http.Handler                // what is nobody's login and not ours
 	listener net.Listener
 	http     *http.Server
+	extAuthz *extAuthz    // nil: Envoy asks nowhere
 	cert     *certificate // nil: no TLS
 	stopping atomic.Bool
 }
@@ -112,10 +114,12 @@ func (s *Server) mount(ctx context.Context, o Options) error {
 
 	// Ours, below /-/, which no dialect can take.
 	g := gate.New(gate.Options{Service: s.service, Router: s.router, Origin: s.origin, Logger: s.log})
+	s.feed = gate.NewFeed(gate.FeedOptions{Service: s.service, Origin: s.origin, Logger: s.log})
 	s.own = map[string]http.HandlerFunc{
 		"/-/healthy": healthy,
 		"/-/ready":   s.ready,
 		"/-/check":   g.Check,
+		"/-/feed":    s.feed.ServeHTTP,
 	}
 
 	// Every other call goes to the API behind the gate.
@@ -123,7 +127,7 @@ func (s *Server) mount(ctx context.Context, o Options) error {
 	if o.Upstream != nil {
 		s.others = g.Guard(o.Upstream)
 	}
-	return nil
+	return s.listenExtAuthz(ctx, g)
 }
 
 // ServeHTTP leads a request to whoever answers it.
@@ -157,6 +161,7 @@ func (s *Server) Close() error {
 			errs = append(errs, err)
 		}
 	}
+	errs = append(errs, s.extAuthz.close())
 	if s.service != nil {
 		errs = append(errs, s.service.Close())
 	}
