@@ -3,6 +3,7 @@ package dialect
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sallyport/sallyport/auth"
@@ -55,6 +56,9 @@ func FuzzStripCookie(f *testing.F) {
 		f.Add(seed, "id=z; e=f")
 	}
 	f.Fuzz(func(t *testing.T, first, second string) {
+		if strings.ContainsAny(first+second, "\r\n") {
+			t.Skip("no header line has a line break")
+		}
 		r := http.Request{Header: http.Header{"Cookie": {first, second}}}
 		before := r.Cookies()
 		StripCookie(&r, "id")
