@@ -69,6 +69,8 @@ type Store interface {
 	// Audit returns up to limit batches after position seq, in order.
 	Audit(ctx context.Context, seq uint64, limit int) ([]audit.Batch, error)
 
+	Lister // what administrators look through
+
 	// View calls f with a consistent snapshot of the records.
 	View(ctx context.Context, f func(Reader) error) error
 
@@ -200,6 +202,7 @@ type Swept struct {
 
 // Reader reads records: the nouns that administrators write.
 type Reader interface {
+	Pager
 	Account(id AccountID) (Account, error)
 	AccountByNumber(tenant AccountID, number int64) (Account, error) // tenant 0: of any, ErrConflict if several have it
 	AccountByCode(tenant AccountID, code string) (Account, error)    // tenant 0: the tenant of that code

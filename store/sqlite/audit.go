@@ -92,9 +92,7 @@ func (s *Store) Audit(ctx context.Context, seq uint64, limit int) (out []audit.B
 	}
 	err = s.cold.with(ctx, func(c *conn) error {
 		return c.query(func(r row) error {
-			b := audit.Batch{Seq: uint64(r.int(0)), At: r.time(1), Count: int(r.int(2)), Body: r.blob(3)}
-			copy(b.Chain[:], r.blob(4))
-			out = append(out, b)
+			out = append(out, scanBatch(r))
 			return nil
 		}, "SELECT seq, at, count, body, chain FROM audit_batches WHERE seq > ? ORDER BY seq LIMIT ?", int64(min(seq, uint64(auth.MaxSessionID))), int64(limit))
 	})
