@@ -15,22 +15,22 @@ import (
 // fresh; else the store is asked; if that fails the call is refused with
 // [Unavailable]. The error is always a [*Refusal].
 func (s *Service) Check(ctx context.Context, b *Bearer) (Session, error) {
-	e, now, refusal := s.find(ctx, b)
+	e, now, remembered, refusal := s.find(ctx, b)
 	if refusal != nil {
-		return Session{}, refusal
+		return s.unchecked(b, refusal)
 	}
 	if refusal := s.permit(ctx, e, b, now); refusal != nil {
-		return Session{}, refusal
+		return s.unchecked(b, refusal)
 	}
 	var user *Identity
 	if b.As != "" {
 		if user, refusal = s.userFor(ctx, e.who, b.As, s.feed.fresh(now)); refusal != nil {
-			return Session{}, refusal
+			return s.unchecked(b, refusal)
 		}
 	}
 	alive, note := e.use(now)
 	if !alive {
-		return Session{}, refuseUnknown
+		return s.unchecked(b, refuseUnknown)
 	}
 	if note {
 		s.notes.touch(e)
@@ -40,14 +40,21 @@ func (s *Service) Check(ctx context.Context, b *Bearer) (Session, error) {
 	}
 	if e.uses > 0 {
 		if refusal := s.takeUse(ctx, e); refusal != nil {
-			return Session{}, refusal
+			return s.unchecked(b, refusal)
 		}
 	}
+	s.counts.check(b.Mount, e, remembered)
 	session := e.session()
 	if user != nil {
 		session.Identity, session.Actor = user, session.Identity
 	}
 	return session, nil
+}
+
+// unchecked counts a refusal.
+func (s *Service) unchecked(b *Bearer, refusal *Refusal) (Session, error) {
+	s.counts.of(b.Mount).checks.count(0, refusal.Reason)
+	return Session{}, refusal
 }
 
 // refuseUnknown is shared: a flood of made-up tokens allocates nothing.
@@ -61,9 +68,9 @@ var (
 // find opens a credential to a live session of the mount's dialect and tenant.
 // The token's digest covers all of its bytes, its MAC included, so a session in
 // memory needs no MAC computed; without one the MAC is what keeps made-up
-// tokens from the store.
-func (s *Service) find(ctx context.Context, b *Bearer) (*cached, int64, *Refusal) {
-	now := s.clock().UnixNano()
+// tokens from the store. remembered says that the store was not asked.
+func (s *Service) find(ctx context.Context, b *Bearer) (_ *cached, now int64, remembered bool, _ *Refusal) {
+	now = s.clock().UnixNano()
 	fresh := s.feed.fresh(now)
 	keys := s.Keys()
 	for i := range keys.Len() {
@@ -71,25 +78,26 @@ func (s *Service) find(ctx context.Context, b *Bearer) (*cached, int64, *Refusal
 		if !ok {
 			continue
 		}
-		e := s.cache.get(SessionID(t.ID))
+		e, remembered := s.cache.get(SessionID(t.ID)), true
 		if e == nil || !fresh || e.who.live.dead.Load() {
 			if !s.ids.plausible(SessionID(t.ID)) || !keys.Authentic(b.Form, i, &t) {
 				continue
 			}
+			remembered = false
 			var err error
 			e, err = s.load(ctx, SessionID(t.ID))
 			if errors.Is(err, ErrNotFound) {
 				continue
 			}
 			if err != nil {
-				return nil, now, Refuse(Unavailable, fmt.Errorf("looking up a session: %w", err))
+				return nil, now, false, Refuse(Unavailable, fmt.Errorf("looking up a session: %w", err))
 			}
 		}
 		if t.Digest().Equal(e.digest) && now < e.ends.Load() && e.fits(b.Mount) {
-			return e, now, nil
+			return e, now, remembered, nil
 		}
 	}
-	return nil, now, refuseUnknown
+	return nil, now, false, refuseUnknown
 }
 
 // fits says whether the session was opened over the mount's dialect, by

@@ -12,7 +12,7 @@ import (
 // call says beside its token does not matter: whoever holds a token may give it
 // up. A token that opens nothing is refused with [UnknownToken].
 func (s *Service) Logout(ctx context.Context, b *Bearer, from Origin) error {
-	e, _, refusal := s.find(ctx, b)
+	e, _, _, refusal := s.find(ctx, b)
 	if refusal != nil {
 		return refusal
 	}

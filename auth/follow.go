@@ -29,6 +29,7 @@ func (f *feed) heard(head uint64, now time.Time) {
 func (s *Service) follow(ctx context.Context) {
 	s.feed.mu.Lock()
 	defer s.feed.mu.Unlock()
+	s.counts.lag.turn()
 	for {
 		now := s.clock()
 		notices, err := s.store.Feed(ctx, s.feed.seen, feedBatch)
@@ -46,6 +47,7 @@ func (s *Service) follow(ctx context.Context) {
 		}
 		for _, n := range notices {
 			s.obey(n)
+			s.counts.lag.heard(n, s.clock())
 			s.feed.seen = n.Seq
 		}
 		s.followers.advance(notices)
@@ -77,6 +79,7 @@ func (s *Service) startAfresh(ctx context.Context, now time.Time) bool {
 func (s *Service) obey(n Notice) {
 	if n.Seq == 0 {
 		defer s.followers.ended()
+		defer func() { s.counts.lag.obeyed(n, s.clock()) }()
 	}
 	s.dir.forget(n)
 	switch n.Kind {

@@ -58,7 +58,8 @@ func (s *Service) IssueHandOff(ctx context.Context, h *HandOff) (string, error) 
 // Redeem turns a hand-off into a session, once however many race for it. Made
 // up, expired, redeemed before, of another dialect or tenant: all are
 // [UnknownToken]. form is how the session's token is rendered.
-func (s *Service) Redeem(ctx context.Context, m *Mount, token string, form secret.Form, from Origin) (Grant, error) {
+func (s *Service) Redeem(ctx context.Context, m *Mount, token string, form secret.Form, from Origin) (_ Grant, err error) {
+	defer s.counts.login(m, &err)
 	now := s.clock()
 	row, who, refusal := s.openHandOff(ctx, m, token, now)
 	if refusal != nil {

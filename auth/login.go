@@ -20,7 +20,8 @@ import (
 //
 // When it returns, what it says is durable: a grant survives kill -9, and so
 // does a failure that was counted. The error is always a [*Refusal].
-func (s *Service) Login(ctx context.Context, a *Attempt) (Grant, error) {
+func (s *Service) Login(ctx context.Context, a *Attempt) (_ Grant, err error) {
+	defer s.counts.login(a.Mount, &err)
 	now := s.clock()
 	place, refusal := s.guard.reserve(ctx, now, a)
 	if refusal != nil {

@@ -23,7 +23,8 @@ type LoginAs struct {
 // the user's policy, else the mount's, gives. The audit tells who acted. A user
 // that is not there, is not active, has a role, or is out of the delegate's reach
 // is [BadCredentials], all of them alike. The error is always a [*Refusal].
-func (s *Service) LoginAs(ctx context.Context, l *LoginAs) (Grant, error) {
+func (s *Service) LoginAs(ctx context.Context, l *LoginAs) (_ Grant, err error) {
+	defer s.counts.login(l.Mount, &err)
 	now := s.clock()
 	a := &Attempt{Mount: l.Mount, Scheme: Password, User: l.User, Form: l.Form, Attrs: l.Attrs, Origin: l.Origin,
 		actor: l.Caller.Subject}

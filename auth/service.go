@@ -56,6 +56,7 @@ type Service struct {
 	callers   callers
 	factors *Sealer
 	followers followers
+	counts    counts
 
 	sweeps int // steps of the janitor so far
 
