@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"time"
 
 	moderncsqlite "modernc.org/sqlite"
@@ -26,8 +27,12 @@ type stmt struct {
 	args     []driver.NamedValue // reused: a connection has one user at a time
 }
 
-// dataSource is the driver's name for the file, safe for any character in path.
+// dataSource is the driver's name for the file, safe for any character in path,
+// which is absolute or seen from the working directory.
 func dataSource(path string) string {
+	if abs, err := filepath.Abs(path); err == nil { // else opening it fails and says so
+		path = abs
+	}
 	u := url.URL{Scheme: "file", Path: path}
 	return u.String() + "?mode=rw&_dqs=0&_defensive=1"
 }

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"github.com/sallyport/sallyport/server"
+	"github.com/spf13/cobra"
+)
+
+func newBackup() *cobra.Command {
+	var file, to, keys string
+	cmd := &cobra.Command{
+		Use:   "backup --config FILE --to FILE",
+		Short: "Copy the database into a new file, while the server runs, and check the copy",
+		Long: "Copy the database into a new file and check the copy from end to end: its structure,\n" +
+			"the chain of the audit, and that the key set fits. The server may run meanwhile.\n" +
+			"The key set is not in it: copy it with --keys-to, and keep it elsewhere.",
+		Args: cobra.NoArgs,
+		RunE: does(func(cmd *cobra.Command) error {
+			cfg, err := loadConfig(file)
+			if err != nil {
+				return err
+			}
+			return server.Backup(cmd.Context(), cfg, to, keys, cmd.OutOrStdout())
+		}),
+	}
+	f := cmd.Flags()
+	f.StringVarP(&file, "config", "c", "", "the server's configuration, which names database and key set")
+	f.StringVar(&to, "to", "", "new file for the database")
+	f.StringVar(&keys, "keys-to", "", "new file for the key set (default: it is not copied)")
+	require(cmd, "config")
+	require(cmd, "to")
+	return cmd
+}
+
+func newRestore() *cobra.Command {
+	var file string
+	var o server.RestoreOptions
+	cmd := &cobra.Command{
+		Use:   "restore --config FILE --from FILE",
+		Short: "Put a backup in the place of the database",
+		Long: "Put a backup in the place of the database. Stop the server first, and restore the key\n" +
+			"set that belongs to the backup. The backup is checked from end to end before anything\n" +
+			"is touched. Its sessions are ended, because it does not know which of them were ended\n" +
+			"after it was made.",
+		Args: cobra.NoArgs,
+		RunE: does(func(cmd *cobra.Command) error {
+			cfg, err := loadConfig(file)
+			if err != nil {
+				return err
+			}
+			o.Actor, o.Out = server.Operator(), cmd.OutOrStdout()
+			return server.Restore(cmd.Context(), cfg, o)
+		}),
+	}
+	f := cmd.Flags()
+	f.StringVarP(&file, "config", "c", "", "the server's configuration, which names database and key set")
+	f.StringVar(&o.From, "from", "", "file that backup wrote")
+	f.BoolVar(&o.Replace, "replace", false, "move a database that is there aside")
+	f.BoolVar(&o.KeepSessions, "keep-sessions", false, "let the sessions of the backup go on")
+	require(cmd, "config")
+	require(cmd, "from")
+	return cmd
+}

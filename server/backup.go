@@ -1,0 +1,226 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/config"
+	"github.com/sallyport/sallyport/secret"
+	"github.com/sallyport/sallyport/store/sqlite"
+)
+
+// Backup copies the database that a configuration names into a new file, checks
+// the copy, and writes what is in it. The server may run meanwhile. The key set
+// is not in the copy: keys names a new file for a copy of it; "": none is made.
+func Backup(ctx context.Context, cfg *config.Config, to, keys string, out io.Writer) error {
+	set, err := secret.LoadKeys(cfg.Keys)
+	if err != nil {
+		return err
+	}
+	found, err := sqlite.Backup(ctx, cfg.Data, to)
+	if err != nil {
+		return err
+	}
+	if err := fits(set, found.Peppers); err != nil {
+		return errors.Join(err, os.Remove(to))
+	}
+	if keys != "" {
+		if err := set.SaveNew(keys); err != nil {
+			return err
+		}
+	}
+	return tellContents(out, "backed up to "+to, &found, keys)
+}
+
+func tellContents(out io.Writer, what string, found *sqlite.Contents, keys string) error {
+	newest := "none"
+	if !found.Newest.IsZero() {
+		newest = found.Newest.Format(time.RFC3339)
+	}
+	hint := "the key set was not copied: back it up apart, without it nothing in the copy can be checked"
+	if keys != "" {
+		hint = "key set copied to " + keys + ": keep it apart from the database"
+	}
+	_, err := fmt.Fprintf(out, "%s: %d accounts, %d keys, %d users, %d sessions, %d audit events (newest: %s), checked\n%s\n",
+		what, found.Accounts, found.Keys, found.Users, found.Sessions, found.Events, newest, hint)
+	return err
+}
+
+// fits refuses a key set that does not know all peppers of a database.
+func fits(set *secret.Keys, peppers []uint32) error {
+	for _, p := range peppers {
+		if _, known := set.KeyDigestUnder(p, ""); !known {
+			return fmt.Errorf("%w: it lacks a key that API keys in it were made with: restore the key set that belongs to it", auth.ErrForeignKeys)
+		}
+	}
+	return nil
+}
+
+// RestoreOptions say what [Restore] restores.
+type RestoreOptions struct {
+	From         string // file that Backup wrote
+	Replace      bool   // a database that is there is moved aside; false: refused
+	KeepSessions bool   // sessions of the backup go on, those that were ended since included
+	Actor        string // who does it, for the audit
+	Out          io.Writer
+}
+
+// ErrThere says that there is a database already.
+var ErrThere = errors.New("there is a database already")
+
+// Restore puts a backup in the place of the database that a configuration names.
+// The server must not run. The backup is checked first, from end to end, and so
+// is that the key set fits; until then nothing is touched. Sessions are ended
+// unless told otherwise: the backup does not know which were ended after it.
+func Restore(ctx context.Context, cfg *config.Config, o RestoreOptions) error {
+	lock, err := lockDatabase(cfg.Data)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lock.Close() }()
+	if !o.Replace && !missing(cfg.Data) {
+		return fmt.Errorf("%w: %s: say --replace to move it aside", ErrThere, cfg.Data)
+	}
+	set, err := secret.LoadKeys(cfg.Keys)
+	if err != nil {
+		return fmt.Errorf("%w: restore the key set first", err)
+	}
+	copied := cfg.Data + ".restoring"
+	defer removeDatabase(copied)
+	if err := copyFile(o.From, copied); err != nil {
+		return err
+	}
+	found, err := sqlite.Inspect(ctx, copied)
+	if err != nil {
+		return err
+	}
+	if err := fits(set, found.Peppers); err != nil {
+		return err
+	}
+	ended, err := begin(ctx, copied, &o)
+	if err != nil {
+		return err
+	}
+	if !missing(copied + "-wal") { // a rename would leave behind what is in it
+		return errors.New("restoring: the copy could not be closed whole, nothing was changed")
+	}
+	aside, err := moveAside(cfg.Data)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(copied, cfg.Data); err != nil {
+		return err
+	}
+	if err := syncDir(filepath.Dir(cfg.Data)); err != nil {
+		return err
+	}
+	return tellRestored(&o, &found, ended, aside)
+}
+
+// begin makes the copy a database that a server can open, and ends its sessions.
+func begin(ctx context.Context, path string, o *RestoreOptions) (ended int, err error) {
+	store, err := openStore(ctx, path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	err = store.Update(ctx, func(tx auth.Tx) error {
+		if ended = 0; !o.KeepSessions {
+			var err error
+			if ended, err = endAll(tx); err != nil {
+				return err
+			}
+		}
+		return tx.Record(audit.Event{At: auth.SystemClock(), Kind: audit.Change, Actor: o.Actor, Reason: "restore",
+			Detail: "the database was restored from a backup", Count: ended})
+	})
+	return ended, err
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(filepath.Clean(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// endAll ends every session of every tenant.
+func endAll(tx auth.Tx) (n int, err error) {
+	tenants, err := tx.Accounts(0)
+	if err != nil {
+		return 0, err
+	}
+	for _, t := range tenants {
+		ended, err := tx.End(auth.End{Account: t.ID})
+		if err != nil {
+			return 0, err
+		}
+		n += ended
+	}
+	return n, nil
+}
+
+func tellRestored(o *RestoreOptions, found *sqlite.Contents, ended int, aside string) error {
+	text := fmt.Sprintf("restored from %s: %d accounts, %d keys, %d users, %d audit events, checked\n", o.From, found.Accounts, found.Keys, found.Users, found.Events)
+	if o.KeepSessions {
+		text += fmt.Sprintf("%d sessions go on, those that were ended after the backup included\n", found.Sessions)
+	} else {
+		text += fmt.Sprintf("%d sessions were ended: clients log in again\n", ended)
+	}
+	if aside != "" {
+		text += "the database that was there is " + aside + " now\n"
+	}
+	_, err := io.WriteString(o.Out, text)
+	return err
+}
+
+// databaseFiles are what a database is made of.
+var databaseFiles = []string{"", "-wal", "-shm"}
+
+// moveAside renames a database; "" if there is none.
+func moveAside(path string) (aside string, err error) {
+	if missing(path) {
+		return "", nil
+	}
+	aside = path + ".before-restore-" + auth.SystemClock().UTC().Format("20060102T150405Z")
+	for _, suffix := range databaseFiles {
+		if missing(path + suffix) {
+			continue
+		}
+		if err := os.Rename(path+suffix, aside+suffix); err != nil {
+			return "", fmt.Errorf("moving the database aside: %w", err)
+		}
+	}
+	return aside, nil
+}
+
+func removeDatabase(path string) {
+	for _, suffix := range databaseFiles {
+		_ = os.Remove(path + suffix) // what was renamed is not there
+	}
+}
+
+// copyFile copies into a new file, mode 0600, durably.
+func copyFile(from, to string) (err error) {
+	removeDatabase(to) // of a restore that was interrupted
+	in, err := os.Open(filepath.Clean(from))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	out, err := os.OpenFile(filepath.Clean(to), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Sync(), out.Close())
+}

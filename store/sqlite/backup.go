@@ -1,0 +1,170 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+)
+
+// Contents is what a database holds, as a check of it found.
+type Contents struct {
+	Accounts, Keys, Users, Sessions int
+	Peppers                         []uint32  // keys of the key set that its API keys were made with
+	Events                          int       // of the audit, whose chain holds
+	Newest                          time.Time // event of the audit; zero: none
+}
+
+// Backup copies a database into a file that is not there yet, and checks the
+// copy as [Inspect] does before the file has its name. Others may write to the
+// database meanwhile: the copy is as it was at one moment. It takes as much room
+// as the database does.
+func Backup(ctx context.Context, path, to string) (Contents, error) {
+	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
+		return Contents{}, fmt.Errorf("sqlite: backing up: %s is there already: name a new file", to)
+	}
+	if _, err := os.Stat(path); err != nil {
+		return Contents{}, fmt.Errorf("sqlite: backing up: %w", err)
+	}
+	part, err := os.CreateTemp(filepath.Dir(to), ".backup-*.tmp") // made with mode 0600
+	if err != nil {
+		return Contents{}, fmt.Errorf("sqlite: backing up: %w", err)
+	}
+	defer func() { _ = os.Remove(part.Name()) }() // after a rename there is nothing to remove
+	if err := part.Close(); err != nil {
+		return Contents{}, err
+	}
+	if err := vacuumInto(ctx, path, part.Name()); err != nil {
+		return Contents{}, explain("backing up", err)
+	}
+	found, err := Inspect(ctx, part.Name())
+	if err != nil {
+		return Contents{}, fmt.Errorf("the backup did not pass its check: %w", err)
+	}
+	return found, place(part.Name(), to)
+}
+
+// vacuumInto writes a snapshot of the database into an empty file. Unlike a copy
+// of the file it holds what is still in the log beside it, and no torn page.
+func vacuumInto(ctx context.Context, path, to string) (err error) {
+	db, err := sql.Open("sqlite", dataSource(path)+"&_pragma=busy_timeout(5000)")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	c, err := openConn(path, "query_only = 1")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(ours(c), c.close()); err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, "VACUUM INTO ?", to)
+	return err
+}
+
+// place makes a file durable and gives it its name, if nothing else has it.
+func place(from, to string) error {
+	f, err := os.Open(filepath.Clean(from))
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("sqlite: making %s durable: %w", to, err)
+	}
+	// A link, unlike a rename, never replaces what has the name already.
+	if err := os.Link(from, to); err != nil {
+		return fmt.Errorf("sqlite: naming the copy: %w", err)
+	}
+	dir, err := os.Open(filepath.Dir(to))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// Inspect reads a database from end to end and changes nothing in it: the file's
+// own structure, what belongs to what, and the chain of the audit. It wraps
+// [ErrForeign], [ErrDamaged] or [audit.ErrBroken].
+func Inspect(ctx context.Context, path string) (found Contents, err error) {
+	if _, err := os.Stat(path); err != nil {
+		return found, fmt.Errorf("sqlite: checking a database: %w", err)
+	}
+	c, err := openConn(path, "query_only = 1")
+	if err != nil {
+		return found, explain("checking "+path, err)
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	if err := errors.Join(ours(c), integrity(ctx, c)); err != nil {
+		return found, explain("checking "+path, err)
+	}
+	count := func(of *int, query string) {
+		if err == nil {
+			err = c.queryContext(ctx, func(r row) error { *of = int(r.int(0)); return nil }, query)
+		}
+	}
+	count(&found.Accounts, "SELECT count(*) FROM accounts")
+	count(&found.Keys, "SELECT count(*) FROM keys")
+	count(&found.Users, "SELECT count(*) FROM users")
+	count(&found.Sessions, "SELECT count(*) FROM sessions")
+	if err != nil {
+		return found, explain("checking "+path, err)
+	}
+	if found.Peppers, err = (records{c}).Peppers(); err != nil {
+		return found, err
+	}
+	return found, explain("checking "+path, verifyChain(ctx, c, &found))
+}
+
+// ours refuses what is no database of Sallyport's.
+func ours(c *conn) error {
+	var id int64
+	if _, err := c.one(func(r row) { id = r.int(0) }, "PRAGMA application_id"); err != nil {
+		return err
+	}
+	if id != applicationID {
+		return fmt.Errorf("%w (application_id %#x)", ErrForeign, id)
+	}
+	return nil
+}
+
+// integrity is the long check: indexes and references too.
+func integrity(ctx context.Context, c *conn) error {
+	found := ""
+	err := c.queryContext(ctx, func(r row) error { found = r.text(0); return nil }, "PRAGMA integrity_check(1)")
+	switch {
+	case err != nil:
+		return err
+	case found != "ok":
+		return fmt.Errorf("%w (%s)", ErrDamaged, found)
+	}
+	return c.queryContext(ctx, func(r row) error {
+		return fmt.Errorf("%w (%s refers to what is not there)", ErrDamaged, r.text(0))
+	}, "PRAGMA foreign_key_check")
+}
+
+// verifyChain walks the audit from the oldest batch that is kept. Nothing is left
+// to compare that one's link with, so only what follows it is held to it.
+func verifyChain(ctx context.Context, c *conn, found *Contents) error {
+	var last audit.Batch
+	return c.queryContext(ctx, func(r row) error {
+		b := audit.Batch{Seq: uint64(r.int(0)), At: r.time(1), Count: int(r.int(2)), Body: r.blob(3)}
+		copy(b.Chain[:], r.blob(4))
+		if last.Seq != 0 || b.Seq == 1 {
+			if err := audit.Verify(&last, &b); err != nil {
+				return err
+			}
+		}
+		b.Body = nil // of the row alone
+		last = b
+		found.Events += b.Count
+		found.Newest = b.At
+		return nil
+	}, "SELECT seq, at, count, body, chain FROM audit_batches ORDER BY seq")
+}
