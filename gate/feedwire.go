@@ -1,0 +1,138 @@
+package gate
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/secret"
+)
+
+// attemptOf is what the caller says of itself with Basic, encoded as OAuth clients
+// do it (RFC 6749, 2.3.1); nil if it says nothing that can be read. The name is an
+// account's number or code.
+func attemptOf(r *http.Request, m *auth.Mount, from auth.Origin) *auth.Attempt {
+	if len(r.Header["Authorization"]) != 1 {
+		return nil
+	}
+	name, key, ok := r.BasicAuth()
+	if !ok {
+		return nil
+	}
+	name, err1 := url.QueryUnescape(name)
+	key, err2 := url.QueryUnescape(key)
+	if err1 != nil || err2 != nil {
+		return nil
+	}
+	a := &auth.Attempt{Mount: m, Scheme: auth.AccountKey, Secret: key, Form: secret.FormNative, Origin: from}
+	if n, err := strconv.ParseInt(name, 10, 64); err == nil && n > 0 && strconv.FormatInt(n, 10) == name {
+		a.Number = n
+	} else {
+		a.Code = name
+	}
+	return a
+}
+
+// stream writes server-sent events. What is said waits for send.
+type stream struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	events  []byte
+}
+
+func newStream(w http.ResponseWriter) *stream {
+	return &stream{w: w, control: http.NewResponseController(w)}
+}
+
+// begin says that events will follow. The server's own time limits are for
+// answers that end.
+func (s *stream) begin() {
+	_ = s.control.SetReadDeadline(time.Time{}) // where it cannot be set, there is none
+	h := s.w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Accel-Buffering", "no") // nginx would collect events before it passes them on
+	s.w.WriteHeader(http.StatusOK)
+}
+
+// send writes what was said. A follower that does not take it in time fails.
+func (s *stream) send() error {
+	if err := s.control.SetWriteDeadline(auth.SystemClock().Add(feedWrite)); err != nil {
+		return err // a slow follower could hold us up for ever
+	}
+	if _, err := s.w.Write(s.events); err != nil {
+		return err
+	}
+	s.events = s.events[:0]
+	return s.control.Flush()
+}
+
+// ended says what must not be believed any more.
+func (s *stream) ended(notices []auth.Notice) {
+	for i := range notices {
+		s.event("ended", &notices[i])
+		s.events = append(s.events, "data: {"...)
+		switch n := &notices[i]; n.Kind {
+		case auth.EndedSession:
+			s.number(`"session":`, n.ID)
+		case auth.EndedPrincipal, auth.ChangedPrincipal:
+			s.number(`"principal":`, n.ID)
+		case auth.EndedAccount, auth.ChangedAccount:
+			s.number(`"account":`, n.ID)
+		case auth.ChangedOther:
+			s.events = append(s.events, `"all":true`...)
+		case auth.ChangedGuard: // lets in who was locked out
+		default:
+			s.events = append(s.events, `"all":true`...) // of a later version
+		}
+		s.events = append(s.events, "}\n\n"...)
+	}
+}
+
+// reset says that everything must be forgotten, and what the last notice was.
+func (s *stream) reset(last auth.Notice) {
+	s.event("reset", &last)
+	s.events = append(s.events, "data: {}\n\n"...)
+}
+
+// alive says up to when everything has been said.
+func (s *stream) alive(at int64, seq uint64) {
+	s.events = append(s.events, "event: alive\ndata: {\"at\":"...)
+	s.events = strconv.AppendInt(s.events, at, 10)
+	s.number(`,"seq":`, seq)
+	s.events = append(s.events, "}\n\n"...)
+}
+
+func (s *stream) event(name string, n *auth.Notice) {
+	s.number("id: ", n.Seq)
+	s.number("-", uint64(n.Kind))
+	s.number("-", n.ID)
+	s.events = append(s.events, "\nevent: "...)
+	s.events = append(s.events, name...)
+	s.events = append(s.events, '\n')
+}
+
+func (s *stream) number(before string, n uint64) {
+	s.events = strconv.AppendUint(append(s.events, before...), n, 10)
+}
+
+// parseEventID reads an id that event wrote: a position, and the notice that
+// stands there, by which a feed that was restored from a backup is told from the
+// one that the follower knows.
+func parseEventID(id string) (n auth.Notice, ok bool) {
+	if len(id) > 64 {
+		return n, false
+	}
+	seq, rest, _ := strings.Cut(id, "-")
+	kind, about, _ := strings.Cut(rest, "-")
+	var err1, err2, err3 error
+	var k uint64
+	n.Seq, err1 = strconv.ParseUint(seq, 10, 64)
+	k, err2 = strconv.ParseUint(kind, 10, 8)
+	n.ID, err3 = strconv.ParseUint(about, 10, 64)
+	n.Kind = auth.NoticeKind(k)
+	return n, err1 == nil && err2 == nil && err3 == nil && n.Seq > 0
+}
