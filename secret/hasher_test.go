@@ -240,3 +240,22 @@ func TestTooLongPassword(t *testing.T) {
 	}
 	idle(t, h)
 }
+
+// Work grows by the same for a password that is wrong and for one of nobody's.
+func TestWork(t *testing.T) {
+	h := NewHasher(1, 0)
+	hash, err := h.Hash(t.Context(), "right")
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := h.Work()
+	if one == 0 {
+		t.Fatal("a hash is no work")
+	}
+	if _, _, err := h.Verify(t.Context(), hash, "wrong"); err != nil || h.Work() != 2*one {
+		t.Errorf("a wrong password is %d of work, %v; want %d", h.Work()-one, err, one)
+	}
+	if err := h.VerifyDummy(t.Context(), "wrong"); err != nil || h.Work() != 3*one {
+		t.Errorf("nobody's is %d of work, %v; want %d", h.Work()-2*one, err, one)
+	}
+}
