@@ -42,7 +42,8 @@ type Assertions struct {
 	KeysSince time.Time
 }
 
-// claims are what an assertion says (RFC 9068, section 2.2).
+// claims are what an assertion says (RFC 9068, section 2.2), under the names that
+// introspection has for the same.
 type claims struct {
 	Issuer   string `json:"iss"`
 	Subject  string `json:"sub"`
@@ -53,8 +54,8 @@ type claims struct {
 	Client   string `json:"client_id"`
 
 	Account   string           `json:"account"`
-	Path      []string         `json:"account_path"`      // from the tenant down
-	Name      string           `json:"sallyport_subject"` // as the header has it
+	Path      []string         `json:"account_path"` // from the tenant down
+	Name      string           `json:"username"`     // as the header has it
 	Dialect   string           `json:"sallyport_dialect"`
 	Session   auth.SessionID   `json:"sallyport_session"`
 	Principal auth.PrincipalID `json:"sallyport_principal"`
@@ -63,8 +64,8 @@ type claims struct {
 
 type actor struct {
 	Subject string `json:"sub"`
-	Name    string `json:"sallyport_subject"`
-	Account string `json:"account"`
+	Client  string `json:"client_id"`
+	Name    string `json:"username"`
 }
 
 func newAssertions(o *Options) *assertions {
@@ -84,7 +85,7 @@ func claimsOf(s *auth.Session) claims {
 		c.Client = c.Account // which is what an OAuth client is called here
 	}
 	if a := s.Actor; a != nil {
-		c.Actor = &actor{Subject: subjectOf(a), Name: a.Subject, Account: a.AccountRef}
+		c.Actor = &actor{Subject: subjectOf(a), Client: a.AccountRef, Name: a.Subject}
 	}
 	return c
 }

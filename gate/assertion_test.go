@@ -85,7 +85,7 @@ func TestAssertionSaysWhoCalls(t *testing.T) {
 	must(t, err)
 	for name, want := range map[string]string{
 		"iss": issuer, "aud": audience, "client_id": accountNumber, "account": accountNumber, "account_path": "[ACME 123456]",
-		"sallyport_dialect": "electa", "sallyport_subject": "J\u00f6rg's key", "act": "<nil>",
+		"sallyport_dialect": "electa", "username": "J\u00f6rg's key", "act": "<nil>",
 	} {
 		if got := fmt.Sprint(claims[name]); got != want {
 			t.Errorf("%s is %s, want %s", name, got, want)
@@ -115,7 +115,7 @@ func TestAssertionOfAUser(t *testing.T) {
 	}
 	claims, err := verify(reached.Header.Get(AssertionHeader), k.published(t), k.service.Now())
 	must(t, err)
-	if claims["sallyport_subject"] != "demo" || claims["client_id"] != app {
+	if claims["username"] != "demo" || claims["client_id"] != app {
 		t.Errorf("says %v", claims)
 	}
 }
@@ -219,7 +219,7 @@ func TestAssertionAfterARename(t *testing.T) {
 		}
 		claims, err := verify(reached.Header.Get(AssertionHeader), k.published(t), k.service.Now())
 		must(t, err)
-		return claims["sallyport_subject"].(string)
+		return claims["username"].(string)
 	}
 	if got := r(); got != "demo" {
 		t.Fatalf("called %q", got)

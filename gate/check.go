@@ -33,12 +33,12 @@ func (g *Gate) Check(w http.ResponseWriter, r *http.Request) {
 	if peer.Trusted {
 		var err error
 		if call, secure, err = describe(r, peer); err != nil {
-			g.refuse(w, r, &decision{err: err})
+			g.deny(w, r, &decision{err: err})
 			return
 		}
 	}
 	if spoofs(r.Header) {
-		g.refuse(w, call, &decision{err: errSpoofed})
+		g.deny(w, call, &decision{err: errSpoofed})
 		return
 	}
 	d := g.decide(call, secure)
@@ -46,15 +46,22 @@ func (g *Gate) Check(w http.ResponseWriter, r *http.Request) {
 		d.err = g.assert(w.Header(), &d.session, g.o.Assertions.Audience)
 	}
 	if d.err != nil {
-		v := &verdict{ResponseWriter: w, reason: auth.RefusalOf(d.err).Reason}
-		g.refuse(v, call, &d)
-		v.WriteHeader(http.StatusOK) // in case the dialect's refusal is an empty 200
+		g.deny(w, call, &d)
 		return
 	}
+	g.count(call.Context(), auth.ForwardAuth, &d)
 	h := w.Header()
 	h["Cache-Control"] = noStore
 	setIdentity(h, &d.session)
 	d.admit.write(h, call)
+}
+
+// deny says no to the proxy that asks.
+func (g *Gate) deny(w http.ResponseWriter, call *http.Request, d *decision) {
+	g.count(call.Context(), auth.ForwardAuth, d)
+	v := &verdict{ResponseWriter: w, reason: auth.RefusalOf(d.err).Reason}
+	g.refuse(v, call, d)
+	v.WriteHeader(http.StatusOK) // in case the dialect's refusal is an empty 200
 }
 
 // verdict keeps a refusal from having a status that a proxy takes for a yes.

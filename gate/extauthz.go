@@ -11,6 +11,8 @@ import (
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc/peer"
+
+	"github.com/sallyport/sallyport/auth"
 )
 
 // ExtAuthz answers Envoy's external authorization, the gRPC service
@@ -71,12 +73,14 @@ func (x *ExtAuthz) check(ctx context.Context, q *authv3.CheckRequest) *authv3.Ch
 			s.Strip(out)
 		}
 	}
+	x.gate.count(ctx, auth.ExtAuthz, &d)
 	setIdentity(identity, &d.session)
 	d.admit.write(toClient, call.Request)
 	return allowed(call, out, identity, toClient)
 }
 
 func (x *ExtAuthz) refuse(call *envoyCall, d *decision) *authv3.CheckResponse {
+	x.gate.count(call.Context(), auth.ExtAuthz, d)
 	w := newWritten()
 	x.gate.refuse(w, call.Request, d)
 	return denied(w)

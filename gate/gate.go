@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -18,6 +19,10 @@ type Options struct {
 	Logger  *slog.Logger
 
 	Assertions Assertions
+
+	// Verdict hears what became of each call, for its trace: refused for a reason, or
+	// allowed on a session of a dialect. nil: nobody does.
+	Verdict func(ctx context.Context, face auth.Face, dialect string, reason auth.Reason)
 }
 
 // Gate checks calls. It is safe for concurrent use and keeps nothing between
@@ -33,18 +38,15 @@ func New(o Options) *Gate { return &Gate{o: o, assertions: newAssertions(&o)} }
 // refuse answers a call that may not go on: in the dialect's words, or, where
 // there is no dialect to speak for, in the gate's own.
 func (g *Gate) refuse(w http.ResponseWriter, call *http.Request, d *decision) {
-	reason := "none"
-	if d.dialect != nil {
-		reason = string(auth.RefusalOf(d.err).Reason)
-	}
+	reason := outcome(d)
 	level := slog.LevelDebug
-	if reason == string(auth.Unavailable) {
+	if reason == auth.Unavailable {
 		level = slog.LevelError
 	}
 	// Not the path: some APIs have their tokens in it.
 	if ctx := call.Context(); g.o.Logger.Enabled(ctx, level) {
 		g.o.Logger.Log(ctx, level, "call refused", "request", g.o.Origin.NewID(),
-			"host", call.Host, "reason", reason, "cause", d.err)
+			"host", call.Host, "reason", string(reason), "cause", d.err)
 	}
 	w.Header()["Cache-Control"] = noStore
 	if d.dialect != nil {

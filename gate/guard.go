@@ -1,6 +1,10 @@
 package gate
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/sallyport/sallyport/auth"
+)
 
 // Stripper is a dialect that takes its credentials out of a call that goes on to
 // the API behind: from wherever its Token looks, and whatever else of its
@@ -18,7 +22,7 @@ func (g *Gate) Guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d := g.decide(r, g.o.Origin.Of(r).Secure)
 		if d.err != nil {
-			g.refuse(w, r, &d)
+			g.turnAway(w, r, &d)
 			return
 		}
 		out := r.Clone(r.Context())
@@ -33,10 +37,17 @@ func (g *Gate) Guard(next http.Handler) http.Handler {
 		}
 		setIdentity(out.Header, &d.session)
 		if d.err = g.assert(out.Header, &d.session, g.o.Assertions.Audience); d.err != nil {
-			g.refuse(w, r, &d)
+			g.turnAway(w, r, &d)
 			return
 		}
+		g.count(r.Context(), auth.Proxy, &d)
 		d.admit.write(w.Header(), r)
 		next.ServeHTTP(w, out)
 	})
+}
+
+// turnAway refuses a call that came to us, as the API would.
+func (g *Gate) turnAway(w http.ResponseWriter, r *http.Request, d *decision) {
+	g.count(r.Context(), auth.Proxy, d)
+	g.refuse(w, r, d)
 }
