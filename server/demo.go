@@ -121,18 +121,18 @@ func (d *Demo) remove() error {
 // Example is a login and a checked call over one dialect, as lines for a shell.
 type Example struct{ Title, Login, Call string }
 
-// demoTenants are whose mount each dialect's is.
+// demoTenants are whose mount each dialect's is; oauth2 is everybody's.
 var demoTenants = map[string]string{
 	"electa": "ELECTA", "sbt": "ACME", "edubrite": "EDUBRITE", "calamp": "CALAMP", "domainpunch": "DOMAINPUNCH",
 }
 
 // demoOptions are the options of a dialect's mount: over plain HTTP the SOAP
-// clients of sbt have to be told so by the WSDL.
+// clients of sbt have to be told so by the WSDL, and those of oauth2 by the metadata.
 func demoOptions(name string) (strict.Raw, error) {
 	var m struct {
 		Options strict.Raw `yaml:"options"`
 	}
-	text := map[string]string{"sbt": "options: {plain_address: true}"}[name]
+	text := map[string]string{"sbt": "options: {plain_address: true}", "oauth2": "options: {plain_address: true}"}[name]
 	err := strict.Decode("demo", []byte(text), &m, strict.Options{})
 	return m.Options, err
 }
@@ -144,6 +144,7 @@ var demoCredentials = map[string][]string{
 	"sbt":         {"{secret}", "demo-sbt-1-week", "{code}", "ACME-WEST-1"},
 	"edubrite":    {"{user}", "api_11111111-2222-3333-4444-555555555555", "{secret}", "Abc-_0*|123456789012"},
 	"domainpunch": {"{user}", "setup-admin", "{secret}", "demo-password"},
+	"oauth2":      {"{code}", "demo-client", "{secret}", "demo-secret"},
 }
 
 // anyToken finds a token, in any of the forms there are, in what a login answers.

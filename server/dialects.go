@@ -7,6 +7,7 @@ import (
 	"github.com/sallyport/sallyport/dialect/edubrite"
 	"github.com/sallyport/sallyport/dialect/electa"
 	"github.com/sallyport/sallyport/dialect/sbt"
+	"github.com/sallyport/sallyport/oauth"
 )
 
 // Dialects are the login protocols that can be mounted. A new one is a folder
@@ -18,5 +19,6 @@ func Dialects() []dialect.Definition {
 		sbt.Definition(),
 		edubrite.Definition(),
 		domainpunch.Definition(),
+		oauth.Definition(),
 	}
 }

@@ -82,6 +82,7 @@ var envoyCalls = map[string]struct {
 	call   string   // with the token for %
 	header []string
 	clean  string // the path as the API gets it
+	bearer bool   // the call has the token in Authorization
 }{
 	"electa": {
 		login: []string{"POST", "/Token", "cid=123456&appkey=UO86CN11XY73SF72TT40PG18ZE76VV71"},
@@ -108,6 +109,10 @@ var envoyCalls = map[string]struct {
 	"domainpunch": {
 		login: []string{"POST", "/api.php?c=auth", "user=setup-admin&pass=demo-password"},
 		call:  "/api.php?c=set&t=domain&oper=parse&id=191", clean: "/api.php?c=set&t=domain&oper=parse&id=191",
+	},
+	"oauth2": {
+		login: []string{"POST", "/oauth2/token", "grant_type=client_credentials&client_id=demo-client&client_secret=demo-secret"},
+		call:  "/v1/orders", clean: "/v1/orders", bearer: true,
 	},
 }
 
@@ -155,6 +160,9 @@ func loggedIn(t *testing.T, s *Server, name string) *http.Request {
 	jar["lang"] = "de"
 	r := newRequest("GET", strings.ReplaceAll(c.call, "%", token), "")
 	r.Header.Del("X-Forwarded-Proto") // question says it
+	if c.bearer {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
 	r.Header["sallyport_account"] = []string{"victim"}
 	return r
 }
@@ -201,6 +209,9 @@ func TestExtAuthzForEveryDialect(t *testing.T) {
 
 			session := told[gate.SessionHeader]
 			r.Header.Set("Cookie", "")
+			if c.bearer {
+				r.Header.Set("Authorization", "Bearer x")
+			}
 			r.URL.RawQuery = strings.NewReplacer("token=", "token=x", "securityToken=", "securityToken=x").Replace(r.URL.RawQuery)
 			if a := ask(); a.GetDeniedResponse() == nil || a.GetStatus().GetCode() == int32(codes.OK) || a.GetDeniedResponse().GetBody() == "" {
 				t.Errorf("with another token than that of session %s: %v", session, a)
