@@ -22,6 +22,7 @@ import (
 //	<!-- test options -->        it is a mount, and its dialect takes it
 //	<!-- test nginx -->          it belongs into a server block of nginx's
 //	<!-- test nginx-site -->     it is a whole site of nginx's
+//	<!-- test haproxy -->        and the like are for the fronts, see there
 type block struct {
 	kind, arg, text string
 	line            int

@@ -15,6 +15,9 @@ needs() {
 		the race detector|c_compiler|gcc libc6-dev
 		scripts that log in with curl|curl --version|curl
 		the gate behind a real nginx|nginx -v|nginx-light
+		the gate behind a real Caddy|caddy version|caddy
+		the gate behind a real HAProxy|haproxy -v|haproxy
+		the gate behind a real Apache|apache_lua|apache2-bin lua-socket
 		clients in PHP|php_client|php-cli php-curl php-soap php-xml
 		clients in Python|python3 --version|python3
 		clients in JavaScript|node --version|nodejs
@@ -24,6 +27,9 @@ needs() {
 
 # php_client: PHP without these extensions is of no use.
 php_client() { php -r 'exit(extension_loaded("curl") && extension_loaded("soap") && extension_loaded("simplexml") ? 0 : 1);'; }
+
+# apache_lua: Apache asks the gate with LuaSocket.
+apache_lua() { apache2 -v && [ -e /usr/share/lua/5.3/socket.lua ]; }
 
 # npm_packages gets what the clients in JavaScript need, as locked. It goes where Go does not look for packages.
 npm_packages() {
