@@ -183,7 +183,7 @@ func (v *Verifier) hear(p *pulse, e *event) error {
 
 // believe lets memory be believed until then. What was vouched for once stays so.
 func (v *Verifier) believe(until int64) {
-	if until > v.freshUntil.Load() && v.life.Err() == nil {
+	if until > v.freshUntil.Load() {
 		v.freshUntil.Store(until)
 	}
 }

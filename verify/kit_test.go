@@ -249,8 +249,6 @@ func (v *verifier) start() {
 	}()
 }
 
-func (v *verifier) isFresh() bool { return v.now() < v.freshUntil.Load() }
-
 // both turns the clocks of server and verifier.
 func (v *verifier) both(d time.Duration) {
 	v.Helper()

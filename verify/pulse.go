@@ -29,7 +29,7 @@ func (p *pulse) beat(at, now int64) (vouched int64, err error) {
 		return 0, errClock
 	}
 	p.last = at
-	if at-p.first > int64(time.Hour/time.Microsecond) {
+	if uint64(at)-uint64(p.first) > uint64(time.Hour/time.Microsecond) { // unsigned: it cannot overflow
 		return 0, errClock
 	}
 	vouched = p.asked + (at-p.first)*int64(time.Microsecond)

@@ -14,9 +14,10 @@ import (
 
 // Bounds of a body that is looked into.
 const (
-	maxBody   = 1 << 20 // bytes
-	maxDepth  = 32
-	maxTokens = 20_000
+	maxBody       = 1 << 20 // bytes
+	maxDepth      = 32
+	maxTokens     = 20_000
+	maxAttributes = 32 // of one element
 )
 
 // SBT finds securityToken and orgCode, names in any case, in the query and in a body
@@ -199,10 +200,11 @@ func sbtXML(body []byte) (members, error) {
 	d := xml.NewDecoder(bytes.NewReader(body)) //nolint:gosec // read token by token, within bounds
 	found := members{}
 	var path []string
+	roots, spaces := 0, map[string]bool{xmlNamespace: true}
 	member, text := "", new(strings.Builder)
 	for range maxTokens {
 		t, err := d.Token()
-		if errors.Is(err, io.EOF) && len(path) == 0 {
+		if errors.Is(err, io.EOF) && len(path) == 0 && roots == 1 {
 			return found, nil
 		}
 		if err != nil {
@@ -216,8 +218,14 @@ func sbtXML(body []byte) (members, error) {
 				return nil, malformed("the XML has a processing instruction")
 			}
 		case xml.StartElement:
-			if member != "" || len(path) == maxDepth {
+			if len(path) == 0 {
+				roots++
+			}
+			if member != "" || len(path) == maxDepth || roots > 1 || len(t.Attr) > maxAttributes {
 				return nil, malformed("an element stands where none may")
+			}
+			if !wellNamed(&t, spaces) {
+				return nil, malformed("the XML is not well-formed")
 			}
 			if isMember(t.Name.Local) && isOperation(path) {
 				member = t.Name.Local
@@ -227,6 +235,8 @@ func sbtXML(body []byte) (members, error) {
 		case xml.CharData:
 			if member != "" {
 				text.Write(t)
+			} else if len(path) == 0 && len(bytes.TrimSpace(t)) > 0 {
+				return nil, malformed("the XML is not well-formed")
 			}
 		case xml.EndElement:
 			path = path[:len(path)-1]
@@ -239,6 +249,32 @@ func sbtXML(body []byte) (members, error) {
 		}
 	}
 	return nil, malformed("the XML has too many parts")
+}
+
+// xmlNamespace needs no declaration (Namespaces in XML 1.0, 3).
+const xmlNamespace = "http://www.w3.org/XML/1998/namespace"
+
+// wellNamed says whether an element has no attribute twice (XML 1.0, 3.1) and no
+// prefix that nothing declares (Namespaces in XML 1.0, 5): encoding/xml looks at
+// neither, and strict parsers refuse both. spaces are what was declared so far.
+func wellNamed(t *xml.StartElement, spaces map[string]bool) bool {
+	for i, a := range t.Attr {
+		if a.Name.Space == "xmlns" || a.Name == (xml.Name{Local: "xmlns"}) {
+			spaces[a.Value] = true
+		}
+		for _, b := range t.Attr[:i] {
+			if a.Name == b.Name {
+				return false
+			}
+		}
+	}
+	declared := func(n xml.Name) bool { return n.Space == "" || n.Space == "xmlns" || spaces[n.Space] }
+	for _, a := range t.Attr {
+		if !declared(a.Name) {
+			return false
+		}
+	}
+	return declared(t.Name)
 }
 
 // isOperation says whether a path of elements leads to an operation's.

@@ -68,8 +68,9 @@ type Verifier struct {
 	freshUntil atomic.Int64 // by now: memory is believed before it
 	lastEvent  string       // where the feed goes on; of Run
 
-	life context.Context // ends with Close
-	end  context.CancelFunc
+	closed atomic.Bool
+	life   context.Context // ends with Close
+	end    context.CancelFunc
 }
 
 // New makes a verifier. It asks nobody yet. Until [Verifier.Run] follows the feed,
@@ -97,7 +98,7 @@ func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastRe
 // Close ends Run and all questions that are under way. After it every call is
 // refused with [ErrUnavailable].
 func (v *Verifier) Close() error {
-	v.freshUntil.Store(-1)
+	v.closed.Store(true)
 	v.end()
 	return nil
 }
@@ -118,7 +119,10 @@ func (v *Verifier) CheckCredential(ctx context.Context, c Credential) (Session, 
 }
 
 func (v *Verifier) check(ctx context.Context, c *Credential) (*Session, error) {
-	if c.Token == "" || !c.bounded() {
+	switch {
+	case v.closed.Load():
+		return nil, fmt.Errorf("%w: the verifier is closed", ErrUnavailable)
+	case c.Token == "" || !c.bounded():
 		return nil, ErrRefused
 	}
 	k := v.seed.of(c)
