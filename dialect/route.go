@@ -99,7 +99,10 @@ func panicError(p any) error {
 // log writes the request's one line. The path is the endpoint's own, not the
 // client's spelling; query, headers and body are never logged.
 func (rt *route) log(r *http.Request, rep *reply, from auth.Origin, began time.Time) {
-	level, outcome := slog.LevelInfo, "ok"
+	level, outcome := slog.LevelInfo, rep.outcome()
+	if done := rt.router.o.Done; done != nil {
+		done(r.Context(), rt.at.Mount, rt.path, outcome)
+	}
 	if rt.quiet && rep.refusal == nil && rep.status < http.StatusBadRequest {
 		level = slog.LevelDebug
 		if !rt.router.o.Logger.Enabled(r.Context(), level) {
@@ -108,7 +111,6 @@ func (rt *route) log(r *http.Request, rep *reply, from auth.Origin, began time.T
 	}
 	attrs := make([]slog.Attr, 0, 12)
 	if f := rep.refusal; f != nil {
-		outcome = string(f.Reason)
 		switch {
 		case f.Reason == auth.Unavailable:
 			level = slog.LevelError
@@ -121,8 +123,6 @@ func (rt *route) log(r *http.Request, rep *reply, from auth.Origin, began time.T
 		if rep.stack != nil {
 			attrs = append(attrs, slog.String("stack", string(rep.stack)))
 		}
-	} else if rep.status >= http.StatusBadRequest {
-		outcome = "refused"
 	}
 	attrs = append(attrs,
 		slog.String("outcome", outcome),
@@ -135,6 +135,17 @@ func (rt *route) log(r *http.Request, rep *reply, from auth.Origin, began time.T
 		slog.String("source", from.Source.String()),
 		slog.String("request", from.Request))
 	rt.router.o.Logger.LogAttrs(r.Context(), level, "login request", attrs...)
+}
+
+// outcome is what came of the request, in a word.
+func (r *reply) outcome() string {
+	switch {
+	case r.refusal != nil:
+		return string(r.refusal.Reason)
+	case r.status >= http.StatusBadRequest:
+		return "refused"
+	}
+	return "ok"
 }
 
 // method is the method as the log may show it: a client may send any word.

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +19,10 @@ type RouterOptions struct {
 
 	Logger *slog.Logger // one line for each request of the login family; nil: none
 	Clock  auth.Clock   // for durations; nil: the machine's
+
+	// Done hears of each request of the login family what came of it: ok, refused,
+	// or the reason of the refusal. path is the endpoint's own. nil: nobody does.
+	Done func(ctx context.Context, m *auth.Mount, path, outcome string)
 
 	// MaxBody is how much of a body an endpoint reads, in bytes, unless it says
 	// otherwise; 0: DefaultMaxBody.

@@ -19,9 +19,11 @@ import (
 
 // DemoOptions say where a demo runs.
 type DemoOptions struct {
-	Addr string    // a loopback address with port
-	Data string    // directory to keep; "": a temporary one, removed at the end
-	Log  io.Writer // nil: standard error
+	Addr           string    // a loopback address with port
+	Admin          string    // the same, for administrators; "": nowhere
+	AdminElsewhere bool      // any port, if that one is taken
+	Data           string    // directory to keep; "": a temporary one, removed at the end
+	Log            io.Writer // nil: standard error
 }
 
 // Demo is a [Server] with every dialect mounted for every host, example
@@ -56,6 +58,9 @@ func NewDemo(ctx context.Context, o DemoOptions) (_ *Demo, err error) {
 	if err := CheckLoopback(o.Addr); err != nil {
 		return nil, err
 	}
+	if err := CheckLoopback(o.Admin); o.Admin != "" && err != nil {
+		return nil, err
+	}
 	d := &Demo{}
 	if o.Data == "" {
 		if o.Data, err = os.MkdirTemp("", "sallyport-demo-"); err != nil {
@@ -78,7 +83,7 @@ func NewDemo(ctx context.Context, o DemoOptions) (_ *Demo, err error) {
 	if err := applyDemo(ctx, cfg, o.Log); err != nil {
 		return nil, fmt.Errorf("making the demo's customers: %w", err)
 	}
-	d.Server, err = New(ctx, cfg, Options{Log: o.Log, Upstream: http.HandlerFunc(echo), InsecureLoopback: true})
+	d.Server, err = New(ctx, cfg, Options{Log: o.Log, Upstream: http.HandlerFunc(echo), InsecureLoopback: true, AdminElsewhere: o.AdminElsewhere})
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +95,8 @@ func demoConfig(o DemoOptions) (*config.Config, error) {
 	cfg := new(config.Config)
 	cfg.SetDefaults()
 	cfg.Listen = strings.Replace(o.Addr, "localhost:", "127.0.0.1:", 1)
+	cfg.Admin.Listen = strings.Replace(o.Admin, "localhost:", "127.0.0.1:", 1)
+	cfg.Assertion = config.Assertion{Issuer: "http://" + cfg.Listen}
 	cfg.Data = filepath.Join(o.Data, "sallyport.db")
 	cfg.Keys = filepath.Join(o.Data, "keys.json")
 	cfg.Log.Level = "warn" // the terminal is for the commands to paste

@@ -21,6 +21,9 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	for _, name := range []string{gate.AccountHeader, gate.SubjectHeader, gate.SessionHeader, gate.DialectHeader} {
 		said.Identity[name] = strings.Join(r.Header.Values(name), ", ")
 	}
+	if signed := r.Header.Get(gate.AssertionHeader); signed != "" { // only where it was asked for
+		said.Identity[gate.AssertionHeader] = signed
+	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Content-Type-Options", "nosniff")

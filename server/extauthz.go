@@ -49,6 +49,9 @@ func (s *Server) listenExtAuthz(ctx context.Context, g *gate.Gate) error {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingsNoFaster, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: limits.IdleTimeout, Timeout: limits.ReadHeaderTimeout}),
 	}
+	if s.tracing != nil {
+		options = append(options, grpc.UnaryInterceptor(s.tracing.check))
+	}
 	x := &extAuthz{}
 	if c.TLS.On() {
 		var err error

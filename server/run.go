@@ -81,10 +81,14 @@ func (s *Server) Run(ctx context.Context) error {
 		go every(background, certificatePoll, s.cert.poll)
 	}
 	go every(background, keysPoll, s.keyFile.poll)
-	served := make(chan error, 2) // one for each listener
+	served := make(chan error, 3) // one for each listener
 	go func() { served <- s.serve() }()
 	if s.extAuthz != nil {
 		go func() { served <- s.extAuthz.run(background) }()
+	}
+	if s.admin != nil {
+		go func() { served <- s.admin.run() }()
+		s.log.Info("listening for administrators", "address", s.AdminAddr().String(), "tls", s.admin.cert != nil)
 	}
 	s.log.Info("listening", "address", s.Addr().String(), "tls", s.cert != nil, "mounts", len(s.cfg.Mounts))
 

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/config"
 	"github.com/sallyport/sallyport/dialect"
@@ -29,6 +31,10 @@ type Options struct {
 
 	// InsecureLoopback serves plain HTTP to this machine. For the demo.
 	InsecureLoopback bool
+
+	// AdminElsewhere takes any port for administration if the configured one is
+	// taken. For the demo.
+	AdminElsewhere bool
 }
 
 // Server is the whole program, listening. Make it with [New], then call Run once.
@@ -43,10 +49,13 @@ type Server struct {
 	origin   *origin.Resolver
 	own      map[string]http.HandlerFunc // by path
 	feed     *gate.Feed
-	others   http.Handler                // what is nobody's login and not ours
+	others   http.Handler // what is nobody's login and not ours
 	listener net.Listener
 	http     *http.Server
-	extAuthz *extAuthz    // nil: Envoy asks nowhere
+	extAuthz *extAuthz // nil: Envoy asks nowhere
+	admin    *admin    // nil: administrators ask nowhere
+	registry *prometheus.Registry
+	tracing  *tracing     // nil: off
 	cert     *certificate // nil: no TLS
 	stopping atomic.Bool
 }
@@ -54,12 +63,16 @@ type Server struct {
 // New opens everything that the configuration names and listens. Nothing is
 // answered before [Server.Run]. After an error nothing stays open.
 func New(ctx context.Context, cfg *config.Config, o Options) (_ *Server, err error) {
-	s := &Server{cfg: cfg, log: newLogger(logTo(o.Log), level(cfg.Log.Level), cfg.Log.Format)}
+	s := &Server{cfg: cfg, log: newLogger(logTo(o.Log), level(cfg.Log.Level), cfg.Log.Format),
+		origin: origin.New(cfg.TrustedProxies, o.InsecureLoopback), registry: newRegistry()}
 	defer func() {
 		if err != nil {
 			_ = s.Close() // the first error counts
 		}
 	}()
+	if s.tracing, err = newTracing(ctx, &cfg.Tracing, s.origin, s.log); err != nil {
+		return nil, err
+	}
 	if err := s.openCore(ctx); err != nil {
 		return nil, err
 	}
@@ -67,6 +80,9 @@ func New(ctx context.Context, cfg *config.Config, o Options) (_ *Server, err err
 		return nil, err
 	}
 	if err := s.listen(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.listenAdmin(ctx, o.AdminElsewhere); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -85,7 +101,7 @@ func (s *Server) openCore(ctx context.Context) error {
 		return err
 	}
 	hashing := s.cfg.Limits.Hashing
-	s.service, err = auth.Open(ctx, s.store, auth.Options{
+	s.service, err = auth.Open(ctx, measure(s.store, s.registry, s.tracing), auth.Options{
 		Keys:          keys,
 		Hasher:        secret.NewHasher(hashing.AtOnce, hashing.Waiting),
 		Logger:        s.log,
@@ -95,16 +111,19 @@ func (s *Server) openCore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.registry.MustRegister(newMetrics(s.service))
 	s.keyFile, err = newKeyFile(s.cfg.Keys, s.service, s.log)
 	return err
 }
 
 // mount is the list of everything that answers.
 func (s *Server) mount(ctx context.Context, o Options) error {
-	s.origin = origin.New(s.cfg.TrustedProxies, o.InsecureLoopback)
-
 	// Logins: one dialect per mount of the configuration.
-	s.router = dialect.NewRouter(dialect.RouterOptions{Origin: s.from, Logger: s.log, MaxBody: int64(s.cfg.Limits.Body)})
+	routing := dialect.RouterOptions{Origin: s.from, Logger: s.log, MaxBody: int64(s.cfg.Limits.Body)}
+	if s.tracing != nil {
+		routing.Done = s.tracing.login
+	}
+	s.router = dialect.NewRouter(routing)
 	if err := mountAll(s.router, s.service, s.cfg.Mounts); err != nil {
 		return err
 	}
@@ -113,35 +132,49 @@ func (s *Server) mount(ctx context.Context, o Options) error {
 	}
 
 	// Ours, below /-/, which no dialect can take.
-	g := gate.New(gate.Options{Service: s.service, Router: s.router, Origin: s.origin, Logger: s.log})
+	g := s.newGate()
 	s.feed = gate.NewFeed(gate.FeedOptions{Service: s.service, Origin: s.origin, Logger: s.log})
 	s.own = map[string]http.HandlerFunc{
 		"/-/healthy": healthy,
 		"/-/ready":   s.ready,
-		"/-/check":   g.Check,
+		"/-/check":   s.tracing.around(http.HandlerFunc(g.Check)).ServeHTTP,
 		"/-/feed":    s.feed.ServeHTTP,
+	}
+
+	if s.cfg.Assertion.Issuer != "" {
+		s.own[gate.KeysPath] = g.Keys
 	}
 
 	// Every other call goes to the API behind the gate.
 	s.others = http.NotFoundHandler()
 	if o.Upstream != nil {
-		s.others = g.Guard(o.Upstream)
+		s.others = s.tracing.around(g.Guard(o.Upstream))
 	}
 	return s.listenExtAuthz(ctx, g)
 }
 
+// newGate is the gate over the core.
+func (s *Server) newGate() *gate.Gate {
+	o := gate.Options{Service: s.service, Router: s.router, Origin: s.origin, Logger: s.log,
+		Assertions: gate.Assertions{Issuer: s.cfg.Assertion.Issuer, Audience: s.cfg.Assertion.Audience, KeysSince: s.keyFile.seen.ModTime()}}
+	if s.tracing != nil {
+		o.Verdict = s.tracing.verdict
+	}
+	return gate.New(o)
+}
+
 // ServeHTTP leads a request to whoever answers it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h, ok := s.own[r.URL.Path]; ok {
+		h(w, r)
+		return
+	}
 	if strings.HasPrefix(r.URL.Path, "/-/") {
-		if h, ok := s.own[r.URL.Path]; ok {
-			h(w, r)
-			return
-		}
 		http.NotFound(w, r)
 		return
 	}
 	if h, ok := s.router.Handler(r); ok {
-		h.ServeHTTP(w, r)
+		s.tracing.serve(w, r, h)
 		return
 	}
 	s.others.ServeHTTP(w, r)
@@ -161,7 +194,7 @@ func (s *Server) Close() error {
 			errs = append(errs, err)
 		}
 	}
-	errs = append(errs, s.extAuthz.close())
+	errs = append(errs, s.extAuthz.close(), s.admin.close())
 	if s.service != nil {
 		errs = append(errs, s.service.Close())
 	}
@@ -170,6 +203,7 @@ func (s *Server) Close() error {
 			errs = append(errs, err)
 		}
 	}
+	s.tracing.close()
 	if s.lock != nil {
 		if err := s.lock.Close(); !errors.Is(err, os.ErrClosed) {
 			errs = append(errs, err)

@@ -12,7 +12,6 @@ import (
 
 func newDemo() *cobra.Command {
 	var o server.DemoOptions
-	var admin string
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Run everything on this machine, with example customers",
@@ -22,9 +21,7 @@ func newDemo() *cobra.Command {
 			"names a directory.",
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command) error {
-			if err := server.CheckLoopback(admin); err != nil {
-				return err
-			}
+			o.AdminElsewhere = !cmd.Flags().Changed("admin-addr")
 			o.Log = cmd.ErrOrStderr()
 			d, err := server.NewDemo(cmd.Context(), o)
 			if err != nil {
@@ -38,7 +35,7 @@ func newDemo() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Addr, "addr", "127.0.0.1:8080", "loopback address to listen at")
-	f.StringVar(&admin, "admin-addr", "127.0.0.1:8081", "loopback address kept for administration; nothing listens there yet")
+	f.StringVar(&o.Admin, "admin-addr", "127.0.0.1:8081", "loopback address for metrics and profiles; unless it is given, another port if that one is taken")
 	f.StringVar(&o.Data, "data", "", "directory for key set and database (default a temporary one)")
 	return cmd
 }
@@ -46,6 +43,9 @@ func newDemo() *cobra.Command {
 func printDemo(w io.Writer, d *server.Demo) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Sallyport demo at http://%s, for this machine only. Ctrl-C ends it.\n", d.Addr())
+	if admin := d.AdminAddr(); admin != nil {
+		fmt.Fprintf(&b, "Metrics at http://%s/metrics\n", admin)
+	}
 	for _, e := range d.Examples() {
 		fmt.Fprintf(&b, "\n# %s: log in\n%s\n# %s: a checked call\n%s\n", e.Title, e.Login, e.Title, e.Call)
 	}
