@@ -16,6 +16,7 @@ import (
 type cache struct {
 	shards [cacheShards]cacheShard
 	limit  int // sessions a shard
+	usage  *usage
 }
 
 const cacheShards = 64
@@ -44,6 +45,9 @@ type cached struct {
 	uses    int32
 	onNew   bool
 	touched atomic.Bool   // ends moved since it was last handed to the store
+	checks  atomic.Uint32 // since they were last counted, see usage
+	checked bool          // some were counted. The shard's lock holds it
+	here    bool          // begun over this node
 	appAt   atomic.Uint32 // the directory's epoch, plus one, at which the app it was opened with was last found good
 }
 
@@ -52,8 +56,8 @@ type opened struct{ dialect, app string }
 
 const never = math.MaxInt64
 
-func newCache(limit int) *cache {
-	c := &cache{limit: max(limit/cacheShards, 16)}
+func newCache(limit int, u *usage) *cache {
+	c := &cache{limit: max(limit/cacheShards, 16), usage: u}
 	for i := range c.shards {
 		c.shards[i].sessions = map[SessionID]*cached{}
 	}
@@ -91,7 +95,9 @@ func (c *cache) put(e *cached, mark uint64, still func() bool) bool {
 	if old := s.sessions[e.id]; old != nil {
 		e.keepUse(old)
 	} else if len(s.sessions) >= c.limit {
-		delete(s.sessions, s.oldest().id)
+		victim := s.oldest()
+		c.count(victim, false)
+		delete(s.sessions, victim.id)
 	}
 	s.sessions[e.id] = e
 	return true
@@ -99,10 +105,34 @@ func (c *cache) put(e *cached, mark uint64, still func() bool) bool {
 
 // keepUse takes over what only memory knows of an older copy of the session.
 func (e *cached) keepUse(old *cached) {
-	if ends := old.ends.Load(); old.idle > 0 && ends > e.ends.Load() {
+	e.keepEnds(old)
+	e.used.Store(old.used.Load())
+	e.here, e.checked = old.here, old.checked
+	e.checks.Add(old.checks.Load())
+}
+
+// keepEnds takes over how far an idle span has moved.
+func (e *cached) keepEnds(old *cached) {
+	if ends := min(old.ends.Load(), e.cap); old.idle > 0 && ends > e.ends.Load() {
 		e.ends.Store(ends)
 	}
-	e.used.Store(old.used.Load())
+}
+
+// count hands on what is to be counted of a session. The shard is locked.
+func (c *cache) count(e *cached, over bool) {
+	var f Figures
+	if f.Checks = uint64(e.checks.Swap(0)); f.Checks > 0 {
+		e.checked = true
+	}
+	if over && e.here {
+		f.Ended = 1
+		if e.checked {
+			f.Used = time.Duration(max(0, e.used.Load()-e.issued))
+		} else {
+			f.NeverUsed = 1
+		}
+	}
+	c.usage.add(e.who.Principal, e.id, over, f)
 }
 
 const cacheSamples = 8
@@ -121,12 +151,31 @@ func (s *cacheShard) oldest() (victim *cached) {
 	return victim
 }
 
+// replaced is what is to be counted of a session that a new one replaces. Who has not
+// been asked about it does not have it in memory.
+func (c *cache) replaced(id SessionID) Figures {
+	if id == 0 {
+		return Figures{}
+	}
+	s := c.shard(id)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	f := Figures{Ended: 1, NeverUsed: 1}
+	if e := s.sessions[id]; e != nil && (e.checked || e.checks.Load() > 0) {
+		f.NeverUsed, f.Used = 0, time.Duration(max(0, e.used.Load()-e.issued))
+	}
+	return f
+}
+
 // drop forgets a session that ended.
 func (c *cache) drop(id SessionID) {
 	s := c.shard(id)
 	s.mu.Lock()
 	s.drops++
-	delete(s.sessions, id)
+	if e := s.sessions[id]; e != nil {
+		c.count(e, true)
+		delete(s.sessions, id)
+	}
 	s.mu.Unlock()
 }
 
@@ -136,7 +185,9 @@ func (c *cache) sweep(shard int, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, e := range s.sessions {
-		if at >= e.ends.Load() || e.who.live.dead.Load() {
+		over := at >= e.ends.Load()
+		c.count(e, over)
+		if over || e.who.live.dead.Load() {
 			delete(s.sessions, id)
 		}
 	}
@@ -168,6 +219,10 @@ func newCached(row *SessionRow, who *Identity, origin *opened, now int64) *cache
 		issued: row.Issued.UnixNano(), cap: nanos(row.Cap), idle: row.Idle,
 		uses: int32(row.Uses), onNew: row.ExpireOnNew}
 	e.ends.Store(nanos(row.Ends))
+	if until := nanos(who.until); until != never { // a key takes its sessions along, whenever it was said that it ends
+		e.cap = min(e.cap, until)
+		e.ends.Store(min(e.ends.Load(), until))
+	}
 	e.used.Store(now)
 	return e
 }

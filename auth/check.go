@@ -43,6 +43,7 @@ func (s *Service) Check(ctx context.Context, b *Bearer) (Session, error) {
 			return s.unchecked(b, refusal)
 		}
 	}
+	e.checks.Add(1)
 	s.counts.check(b.Mount, e, remembered)
 	session := e.session()
 	if user != nil {

@@ -23,6 +23,7 @@ func (s *Service) sweep(ctx context.Context) {
 	now := s.clock()
 	s.sweeps++
 	s.cache.sweep(s.sweeps, now)
+	s.usage.turn(now)
 	if s.sweeps%60 == 0 {
 		s.guard.sweep(now)
 		s.dir.sweep(now)

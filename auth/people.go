@@ -180,7 +180,7 @@ func newIdentity(chain []Account, key *Key, user *User) *Identity {
 		p.Role, p.Everywhere = user.Role, user.Everywhere
 	} else {
 		p.Principal, p.Subject = key.ID, key.Name
-		p.Role, p.Everywhere = key.Role, key.Everywhere
+		p.Role, p.Everywhere, p.until = key.Role, key.Everywhere, key.Expires
 	}
 	return p
 }

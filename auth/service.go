@@ -54,9 +54,10 @@ type Service struct {
 	turns turns
 
 	callers   callers
-	factors *Sealer
+	factors   *Sealer
 	followers followers
 	counts    counts
+	usage     usage
 
 	sweeps int // steps of the janitor so far
 
@@ -80,6 +81,7 @@ func Open(ctx context.Context, store Store, o Options) (*Service, error) {
 	s.factors = s.Sealer("factor")
 	s.defaults(o)
 	now := s.clock()
+	s.usage.turn(now)
 	if err := store.Guards(ctx, func(row GuardRow) error { s.guard.restore(&row, now); return nil }); err != nil {
 		return nil, fmt.Errorf("reading locks: %w", err)
 	}
@@ -150,7 +152,7 @@ func (s *Service) defaults(o Options) {
 	if o.CacheSessions <= 0 {
 		o.CacheSessions = 1 << 20
 	}
-	s.cache = newCache(o.CacheSessions)
+	s.cache = newCache(o.CacheSessions, &s.usage)
 }
 
 // every runs f now and then until the context ends.

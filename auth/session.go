@@ -41,7 +41,8 @@ type Identity struct {
 	Role       Role        // beside logging in
 	Everywhere bool        // the role reaches the whole server
 
-	live *liveness // see directory.go
+	until time.Time // end of the key, and so of its sessions; zero: none
+	live  *liveness // see directory.go
 }
 
 // SessionRow is a session as a store keeps it.
