@@ -160,6 +160,9 @@ func loggedIn(t *testing.T, s *Server, name string) *http.Request {
 	jar["lang"] = "de"
 	r := newRequest("GET", strings.ReplaceAll(c.call, "%", token), "")
 	r.Header.Del("X-Forwarded-Proto") // question says it
+	if name == "oauth2" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
 	if c.bearer {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
@@ -207,12 +210,17 @@ func TestExtAuthzForEveryDialect(t *testing.T) {
 				t.Errorf("cookies reach the API: %q", cookie)
 			}
 
+			if r.Header.Get("Authorization") != "" && !strings.Contains(removed, "authorization") {
+				t.Errorf("the Authorization header reaches the API: only %q is removed", removed)
+			}
+
 			session := told[gate.SessionHeader]
 			r.Header.Set("Cookie", "")
+			r.Header.Del("Authorization")
 			if c.bearer {
 				r.Header.Set("Authorization", "Bearer x")
 			}
-			r.URL.RawQuery = strings.NewReplacer("token=", "token=x", "securityToken=", "securityToken=x").Replace(r.URL.RawQuery)
+			r.URL.RawQuery = strings.NewReplacer("&token=", "&token=x", "securityToken=", "securityToken=x").Replace(r.URL.RawQuery)
 			if a := ask(); a.GetDeniedResponse() == nil || a.GetStatus().GetCode() == int32(codes.OK) || a.GetDeniedResponse().GetBody() == "" {
 				t.Errorf("with another token than that of session %s: %v", session, a)
 			}
