@@ -1,0 +1,111 @@
+package gate
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+)
+
+// routeTable finds the route of a call. It is made once and only read.
+type routeTable struct {
+	everyone []*target // at hosts that no route names; longest path first
+	named    map[string][]*target
+}
+
+// newRouteTable refuses two routes for the same calls, since which of them was
+// meant nobody can tell.
+func newRouteTable(list []*target) (*routeTable, error) {
+	t := &routeTable{named: map[string][]*target{}}
+	for _, u := range list {
+		if err := u.validate(); err != nil {
+			return nil, err
+		}
+		if len(u.Hosts) == 0 {
+			t.everyone = append(t.everyone, u)
+		}
+		for _, h := range u.Hosts {
+			h = hostOf(h)
+			t.named[h] = append(t.named[h], u)
+		}
+	}
+	for _, at := range t.named {
+		if err := unequal(at); err != nil {
+			return nil, err
+		}
+	}
+	if err := unequal(t.everyone); err != nil {
+		return nil, err
+	}
+	for h, at := range t.named {
+		// Those that name the host come first, and stay so among equals.
+		t.named[h] = byLength(append(slices.Clone(at), t.everyone...))
+	}
+	t.everyone = byLength(t.everyone)
+	return t, nil
+}
+
+func unequal(list []*target) error {
+	seen := map[string]*target{}
+	for _, u := range list {
+		low := strings.ToLower(u.prefix)
+		if other := seen[low]; other != nil {
+			return fmt.Errorf("%w %q and route %q: are both for %s: give one of them another host or path", ErrRoute, other.Name, u.Name, u.Path)
+		}
+		seen[low] = u
+	}
+	return nil
+}
+
+func byLength(list []*target) []*target {
+	slices.SortStableFunc(list, func(a, b *target) int { return len(b.prefix) - len(a.prefix) })
+	return list
+}
+
+// find is the route of a host and a decoded path, nil if there is none.
+func (t *routeTable) find(host, path string) *target {
+	list := t.everyone
+	if len(t.named) > 0 {
+		if at, ok := t.named[hostOf(host)]; ok {
+			list = at
+		}
+	}
+	path = bare(merged(path))
+	for _, u := range list {
+		if n := len(u.prefix); len(path) >= n && (len(path) == n || path[n] == '/') && strings.EqualFold(path[:n], u.prefix) {
+			return u
+		}
+	}
+	return nil
+}
+
+// bare is a path without the parameters that some servers cut off each segment:
+// to Tomcat /admin;x/y is /admin/y, and must not come to it over the route of /.
+func bare(path string) string {
+	if strings.IndexByte(path, ';') < 0 {
+		return path
+	}
+	b := make([]byte, 0, len(path))
+	skip := false
+	for i := range len(path) {
+		switch c := path[i]; {
+		case c == ';':
+			skip = true
+		case c == '/':
+			skip = false
+			b = append(b, c)
+		case !skip:
+			b = append(b, c)
+		}
+	}
+	return string(b)
+}
+
+// hostOf is a host without port and final dot, in lower case.
+func hostOf(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
