@@ -17,7 +17,7 @@ import (
 // Bounds of the feed's followers.
 const (
 	maxFollowers = 1024
-	feedWrite    = 5 * time.Second // for one write to a follower; one that takes longer is cut off
+	feedWrite    = 5 * time.Second // for one write to a follower; one that does not take it in time is cut off
 	feedRecheck  = 5 * time.Second // how often a follower's credentials are looked at again
 	feedPage     = 1000            // notices in one write
 )
@@ -54,6 +54,8 @@ type Feed struct {
 	mount   *auth.Mount
 	base    time.Time // at is counted from here
 	open    atomic.Int64
+	write   time.Duration
+	recheck time.Duration
 	stopped chan struct{}
 	stop    func()
 }
@@ -61,7 +63,8 @@ type Feed struct {
 // NewFeed makes a feed without followers.
 func NewFeed(o FeedOptions) *Feed {
 	stopped := make(chan struct{})
-	return &Feed{o: o, mount: feedMount, base: o.Service.Now(), stopped: stopped, stop: sync.OnceFunc(func() { close(stopped) })}
+	return &Feed{o: o, mount: feedMount, base: o.Service.Now(), write: feedWrite, recheck: feedRecheck,
+		stopped: stopped, stop: sync.OnceFunc(func() { close(stopped) })}
 }
 
 // feedMount is what guesses at the feed count under. Names do not lock: an API
@@ -139,14 +142,14 @@ func refuseFollower(w http.ResponseWriter, err error) {
 
 // follow says what ended since the follower was last here, and goes on so.
 func (f *Feed) follow(w http.ResponseWriter, r *http.Request, a *auth.Attempt, since time.Time) error {
-	stream := newStream(w)
+	stream := &stream{w: w, control: http.NewResponseController(w), patience: f.write}
 	seq, err := f.begin(r, stream)
 	if err != nil {
 		return err
 	}
 	progress, _ := f.o.Service.Progress()
 	epoch := progress.Epoch
-	recheck := time.NewTicker(feedRecheck)
+	recheck := time.NewTicker(f.recheck)
 	defer recheck.Stop()
 	for {
 		progress, news := f.o.Service.Progress()

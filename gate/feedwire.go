@@ -38,13 +38,10 @@ func attemptOf(r *http.Request, m *auth.Mount, from auth.Origin) *auth.Attempt {
 
 // stream writes server-sent events. What is said waits for send.
 type stream struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-	events  []byte
-}
-
-func newStream(w http.ResponseWriter) *stream {
-	return &stream{w: w, control: http.NewResponseController(w)}
+	w        http.ResponseWriter
+	control  *http.ResponseController
+	patience time.Duration
+	events   []byte
 }
 
 // begin says that events will follow. The server's own time limits are for
@@ -60,7 +57,7 @@ func (s *stream) begin() {
 
 // send writes what was said. A follower that does not take it in time fails.
 func (s *stream) send() error {
-	if err := s.control.SetWriteDeadline(auth.SystemClock().Add(feedWrite)); err != nil {
+	if err := s.control.SetWriteDeadline(auth.SystemClock().Add(s.patience)); err != nil {
 		return err // a slow follower could hold us up for ever
 	}
 	if _, err := s.w.Write(s.events); err != nil {

@@ -30,20 +30,21 @@ const (
 
 type cacheShard struct {
 	mu      sync.RWMutex
-	entries map[key]*entry
-	_       [32]byte // keeps two shards' locks off one cache line
+	entries map[uint64]*entry // by the first bytes of their keys
+	_       [32]byte          // keeps two shards' locks off one cache line
 }
 
-// entry is a verdict: this credential opens this session.
+// entry is a verdict: this credential opens this session. What every check looks
+// at comes first, so that it is in few cache lines.
 type entry struct {
 	key     key
-	session Session
+	until   int64 // by the verifier's clock
+	used    atomic.Int64
 	owner   *owner
 	actor   *owner // nil: the owner itself
 	coded   bool   // it depends on where another account stands
 	places  uint64 // that was known then
-	until   int64  // by the verifier's clock
-	used    atomic.Int64
+	session Session
 	next    *entry // of the same session
 }
 
@@ -72,15 +73,15 @@ func newCache(limit int) *cache {
 	return c
 }
 
-func (c *cache) shard(k *key) *cacheShard { return &c.shards[k[0]%cacheShards] }
+func (c *cache) shard(k *key) *cacheShard { return &c.shards[k[31]%cacheShards] }
 
 // get finds a verdict that holds at now.
 func (c *cache) get(k *key, now int64) *entry {
 	s := c.shard(k)
 	s.mu.RLock()
-	e := s.entries[*k]
+	e := s.entries[k.short()]
 	s.mu.RUnlock()
-	if e == nil || c.over(e, now) {
+	if e == nil || e.key != *k || c.over(e, now) {
 		return nil
 	}
 	if now-e.used.Load() > int64(time.Second) {
@@ -131,7 +132,7 @@ func (c *cache) put(n *candidate, asked position) bool {
 	e := n.entry
 	e.places = c.places.Load()
 	s := c.shard(&e.key)
-	if old := s.entries[e.key]; old != nil {
+	if old := s.entries[e.key.short()]; old != nil {
 		c.remove(old)
 	} else if len(s.entries) >= c.limit {
 		c.remove(s.oldest())
@@ -143,7 +144,7 @@ func (c *cache) put(n *candidate, asked position) bool {
 	e.next = c.sessions[n.session]
 	c.sessions[n.session] = e
 	s.mu.Lock()
-	s.entries[e.key] = e
+	s.entries[e.key.short()] = e
 	s.mu.Unlock()
 	return true
 }
@@ -181,7 +182,7 @@ func (s *cacheShard) oldest() (victim *entry) {
 func (c *cache) remove(e *entry) {
 	s := c.shard(&e.key)
 	s.mu.Lock()
-	delete(s.entries, e.key)
+	delete(s.entries, e.key.short())
 	s.mu.Unlock()
 	c.release(e.owner)
 	if e.actor != nil {

@@ -42,6 +42,9 @@ func (c *Credential) bounded() bool {
 // itself is not kept.
 type key [sha256.Size]byte
 
+// short is enough to find an entry by; whose it is says the whole key.
+func (k *key) short() uint64 { return binary.LittleEndian.Uint64(k[:]) }
+
 type seed [32]byte
 
 func newSeed() (s seed) {

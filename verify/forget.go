@@ -76,7 +76,7 @@ func (c *cache) clear() {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.Lock()
-		s.entries = map[key]*entry{}
+		s.entries = map[uint64]*entry{}
 		s.mu.Unlock()
 	}
 	c.sessions, c.owners = map[uint64]*entry{}, map[uint64]*owner{}

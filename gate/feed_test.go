@@ -1,0 +1,345 @@
+package gate
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/internal/origin"
+)
+
+// followable is a feed over the kit's core, with a verifier of number 77.
+func (k *kit) followable(t *testing.T) *Feed {
+	t.Helper()
+	keys := k.service.Keys()
+	must(t, k.service.Update(t.Context(), func(tx auth.Tx) error {
+		a := auth.Account{Level: auth.Tenant, Number: 77, Code: "VERIFIER"}
+		if err := tx.PutAccount(&a); err != nil {
+			return err
+		}
+		return tx.PutKey(&auth.Key{Account: a.ID, Name: "verifier", Digest: keys.KeyDigest("v: %"), Pepper: keys.Pepper(), Role: auth.Verifier, Everywhere: true})
+	}))
+	f := NewFeed(FeedOptions{Service: k.service, Origin: origin.New([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, true), Logger: slog.New(slog.DiscardHandler)})
+	t.Cleanup(f.Stop)
+	return f
+}
+
+func feedRequest(t *testing.T, url, last string) *http.Request {
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/-/feed", nil)
+	must(t, err)
+	r.SetBasicAuth("77", "v%3A+%25")
+	if last != "" {
+		r.Header.Set("Last-Event-ID", last)
+	}
+	return r
+}
+
+// told reads events from a stream.
+type told struct {
+	*testing.T
+	lines *bufio.Scanner
+	body  io.Closer
+}
+
+func open(t *testing.T, client *http.Client, r *http.Request) *told {
+	t.Helper()
+	res, err := client.Do(r)
+	must(t, err)
+	t.Cleanup(func() { _ = res.Body.Close() })
+	if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "text/event-stream" || res.Header.Get("Cache-Control") != "no-store" {
+		t.Fatalf("%s %v", res.Status, res.Header)
+	}
+	return &told{t, bufio.NewScanner(res.Body), res.Body}
+}
+
+// next is the next event but heart-beats: "name id data".
+func (s *told) next() string {
+	s.Helper()
+	for {
+		name, id, data, ok := s.any()
+		if !ok {
+			return "end"
+		}
+		if name != "alive" {
+			return strings.TrimSpace(name + " " + id + " " + data)
+		}
+	}
+}
+
+func (s *told) any() (name, id, data string, ok bool) {
+	for s.lines.Scan() {
+		field, value, _ := strings.Cut(s.lines.Text(), ": ")
+		switch field {
+		case "event":
+			name = value
+		case "id":
+			id = value
+		case "data":
+			data = value
+		case "":
+			return name, id, data, true
+		}
+	}
+	return "", "", "", false
+}
+
+// alive is the next heart-beat.
+func (s *told) alive() (at int64, seq uint64) {
+	s.Helper()
+	for {
+		name, id, data, ok := s.any()
+		if !ok {
+			s.Fatal("the stream ended")
+		}
+		if name != "alive" {
+			continue
+		}
+		var d struct {
+			At  int64
+			Seq uint64
+		}
+		must(s, json.Unmarshal([]byte(data), &d))
+		if id != "" {
+			s.Errorf("a heart-beat with id %q", id)
+		}
+		return d.At, d.Seq
+	}
+}
+
+func (k *kit) head(t *testing.T) uint64 {
+	t.Helper()
+	head, err := k.store.FeedHead(context.Background())
+	must(t, err)
+	return head
+}
+
+// The feed tells what ends, over both versions of HTTP and for longer than the
+// server lets an answer take, and who comes back misses nothing.
+func TestFeed(t *testing.T) {
+	for _, version := range []string{"HTTP/1.1", "HTTP/2.0"} {
+		t.Run(version, func(t *testing.T) {
+			k := newKit(t)
+			server := httptest.NewUnstartedServer(k.followable(t))
+			const short = 300 * time.Millisecond
+			server.Config.ReadTimeout, server.Config.WriteTimeout, server.Config.IdleTimeout = short, short, short
+			server.EnableHTTP2 = version == "HTTP/2.0"
+			server.StartTLS()
+			t.Cleanup(server.Close)
+
+			asked := time.Now()
+			s := open(t, server.Client(), feedRequest(t, server.URL, ""))
+			head := k.head(t)
+			if got, want := s.next(), fmt.Sprintf("reset %d-", head); !strings.HasPrefix(got, want) {
+				t.Fatalf("it begins with %q, want %q", got, want)
+			}
+			first, seq := s.alive()
+			if seq != head || first < asked.UnixMicro() {
+				t.Errorf("the first heart-beat is of %d at %d, from before the request", first, seq)
+			}
+			for at := first; at < first+4*short.Microseconds(); {
+				later, _ := s.alive()
+				if later <= at {
+					t.Fatalf("a heart-beat of %d after one of %d", later, at)
+				}
+				at = later
+			}
+
+			k.end(t, auth.Revocation{Principal: 1})
+			k.end(t, auth.Revocation{Account: 2})
+			must(t, k.service.Update(t.Context(), func(tx auth.Tx) error { return tx.PutApp(&auth.App{Key: "x", Account: 2, Name: "x"}) }))
+			var last string
+			for i, want := range []string{`2-1 {"principal":1}`, `3-2 {"account":2}`, `6-0 {"all":true}`} {
+				got := s.next()
+				if got != fmt.Sprintf("ended %d-%s", head+uint64(i)+1, want) {
+					t.Errorf("%q, want %q", got, want)
+				}
+				last = strings.Fields(got)[1]
+			}
+			_ = s.body.Close()
+
+			k.end(t, auth.Revocation{Account: 3})
+			s = open(t, server.Client(), feedRequest(t, server.URL, last))
+			if got, want := s.next(), fmt.Sprintf(`ended %d-3-3 {"account":3}`, head+4); got != want {
+				t.Errorf("it goes on with %q, want %q", got, want)
+			}
+			if _, seq := s.alive(); seq != head+4 {
+				t.Errorf("the heart beats at %d", seq)
+			}
+		})
+	}
+}
+
+func (k *kit) end(t *testing.T, r auth.Revocation) {
+	t.Helper()
+	_, err := k.service.Revoke(context.Background(), r)
+	must(t, err)
+}
+
+// The kinds of notices as followers know them.
+func TestFeedWire(t *testing.T) {
+	s := stream{}
+	s.ended([]auth.Notice{{Seq: 1, Kind: auth.EndedSession, ID: 9}, {Seq: 2, Kind: auth.ChangedPrincipal, ID: 8}, {Seq: 3, Kind: auth.ChangedAccount, ID: 7},
+		{Seq: 4, Kind: auth.ChangedGuard}, {Seq: 5, Kind: 99, ID: 1}})
+	want := "id: 1-1-9\nevent: ended\ndata: {\"session\":9}\n\nid: 2-4-8\nevent: ended\ndata: {\"principal\":8}\n\n" +
+		"id: 3-5-7\nevent: ended\ndata: {\"account\":7}\n\nid: 4-7-0\nevent: ended\ndata: {}\n\nid: 5-99-1\nevent: ended\ndata: {\"all\":true}\n\n"
+	if string(s.events) != want {
+		t.Errorf("%s", s.events)
+	}
+	for id, ok := range map[string]bool{"1-2-3": true, "": false, "1": false, "1-2": false, "0-1-1": false, "-1-1-1": false, "1-256-1": false, "1-1-1-1": false,
+		"1-1-" + strings.Repeat("1", 99): false} {
+		if _, got := parseEventID(id); got != ok {
+			t.Errorf("%q is read: %v", id, got)
+		}
+	}
+}
+
+func TestFeedRefuses(t *testing.T) {
+	k := newKit(t)
+	f := k.followable(t)
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	for what, c := range map[string]struct {
+		change func(*http.Request)
+		status int
+	}{
+		"POST":            {func(r *http.Request) { r.Method = http.MethodPost }, 405},
+		"nobody":          {func(r *http.Request) { r.Header.Del("Authorization") }, 401},
+		"twice":           {func(r *http.Request) { r.Header.Add("Authorization", r.Header.Get("Authorization")) }, 401},
+		"wrong key":       {func(r *http.Request) { r.SetBasicAuth("77", "x") }, 401},
+		"not encoded":     {func(r *http.Request) { r.SetBasicAuth("77", "v: %") }, 401},
+		"no such name":    {func(r *http.Request) { r.SetBasicAuth("NOBODY", "v%3A+%25") }, 401},
+		"a client":        {func(r *http.Request) { r.SetBasicAuth(accountNumber, "secret") }, 401},
+		"another scheme":  {func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }, 401},
+		"unsafe position": {func(r *http.Request) { r.Header.Set("Last-Event-ID", "x\"y") }, 200},
+		"by code":         {func(r *http.Request) { r.SetBasicAuth("VERIFIER", "v%3A+%25") }, 200},
+	} {
+		r := feedRequest(t, server.URL, "")
+		c.change(r)
+		res, err := http.DefaultClient.Do(r)
+		must(t, err)
+		_ = res.Body.Close()
+		if res.StatusCode != c.status || (c.status == 401) != (res.Header.Get("WWW-Authenticate") != "") {
+			t.Errorf("%s: %s %v", what, res.Status, res.Header)
+		}
+	}
+	rec := httptest.NewRecorder()
+	r := feedRequest(t, "http://api.example", "")
+	r.RemoteAddr = clientAddr
+	f.ServeHTTP(rec, r)
+	if rec.Code != 403 {
+		t.Errorf("plain HTTP: %d", rec.Code)
+	}
+
+	f.open.Store(maxFollowers)
+	res, err := http.DefaultClient.Do(feedRequest(t, server.URL, ""))
+	must(t, err)
+	_ = res.Body.Close()
+	if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" {
+		t.Errorf("one too many: %s", res.Status)
+	}
+	if f.open.Load() != maxFollowers {
+		t.Error("places are lost")
+	}
+}
+
+// A server that stops does not wait for its followers, and takes no new ones.
+func TestFeedStops(t *testing.T) {
+	k := newKit(t)
+	f := k.followable(t)
+	server := httptest.NewUnstartedServer(f)
+	server.Config.RegisterOnShutdown(f.Stop)
+	server.Start()
+	s := open(t, server.Client(), feedRequest(t, server.URL, ""))
+	s.alive()
+	must(t, server.Config.Shutdown(t.Context()))
+	for range 100 {
+		if s.next() == "end" {
+			break
+		}
+	}
+	rec := httptest.NewRecorder()
+	r := feedRequest(t, "http://api.example", "")
+	r.RemoteAddr = "127.0.0.1:1"
+	f.ServeHTTP(rec, r)
+	if rec.Code != 503 {
+		t.Errorf("a follower after the stop gets %d", rec.Code)
+	}
+}
+
+// A verifier that is disabled is cut off.
+func TestFeedLooksAgain(t *testing.T) {
+	k := newKit(t)
+	f := k.followable(t)
+	f.recheck = 10 * time.Millisecond
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	s := open(t, server.Client(), feedRequest(t, server.URL, ""))
+	s.next()
+	s.alive()
+	s.alive() // it was looked at again meanwhile, most likely, and stayed
+	must(t, k.service.Update(t.Context(), func(tx auth.Tx) error {
+		a, err := tx.AccountByCode(0, "VERIFIER")
+		if err != nil {
+			return err
+		}
+		a.Disabled = true
+		return tx.PutAccount(&a)
+	}))
+	for got := s.next(); got != "end"; got = s.next() {
+	}
+}
+
+// A follower that does not take what it is told is cut off, and its place is free.
+func TestFeedSlowFollower(t *testing.T) {
+	k := newKit(t)
+	f := k.followable(t)
+	f.write = 10 * time.Millisecond
+	ours, theirs := net.Pipe() // holds nothing: a write waits until it is read
+	server := &http.Server{Handler: f, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0), ReadHeaderTimeout: time.Minute}
+	go func() { _ = server.Serve(&oneConn{conn: loopbackConn{theirs}, closed: make(chan struct{})}) }()
+	t.Cleanup(func() { _ = server.Close() })
+	r := feedRequest(t, "http://api.example", "")
+	go func() { _ = r.Write(ours) }()
+	b := make([]byte, 1)
+	if _, err := ours.Read(b); err != nil || f.open.Load() != 1 {
+		t.Fatalf("%v, %d followers", err, f.open.Load())
+	}
+	for end := time.Now().Add(30 * time.Second); f.open.Load() != 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("a follower that reads nothing is still there")
+		}
+	}
+}
+
+// oneConn is a listener of one connection.
+type oneConn struct {
+	conn   net.Conn
+	closed chan struct{}
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	if c := l.conn; c != nil {
+		l.conn = nil
+		return c, nil
+	}
+	<-l.closed
+	return nil, net.ErrClosed
+}
+
+func (l *oneConn) Close() error   { close(l.closed); return nil }
+func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{} }
+
+type loopbackConn struct{ net.Conn }
+
+func (loopbackConn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
