@@ -33,6 +33,7 @@ func (c *Config) check() error {
 	if len(c.Mounts) == 0 {
 		errs.Add(c.Errorf("mounts", "none given, so nobody could log in: add at least one, such as mounts: [{dialect: electa}]"))
 	}
+	c.checkRoutes(&errs)
 	lines := map[string]int{}
 	for i := range c.Mounts {
 		m := &c.Mounts[i]
@@ -153,7 +154,8 @@ func (m *Mount) check(errs *strict.Errors) {
 	if err := (&auth.Account{Level: auth.Tenant, Code: m.Tenant}).Validate(); err != nil && m.Tenant != "" {
 		errs.Add(m.Errorf("tenant", "is no tenant's code: %s", reason(err)))
 	}
-	m.checkPlace(errs)
+	checkHosts(&m.Mark, m.Hosts, errs)
+	checkPath(&m.Mark, "prefix", &m.Prefix, errs)
 	for _, l := range [...]struct {
 		field string
 		Failures
@@ -170,6 +172,9 @@ func (m *Mount) check(errs *strict.Errors) {
 	if m.FairUse.LoginsPerHour < 0 {
 		errs.Add(m.Errorf("fair_use.logins_per_hour", "is negative: 0 sets no budget"))
 	}
+	if m.FairUse.Throttle && m.Has("fair_use.answer") && m.FairUse.Answer != "refuse" {
+		errs.Add(m.Errorf("fair_use.answer", "is %s, and throttle: true is answer: refuse: remove throttle, or say refuse", m.FairUse.Answer))
+	}
 	if m.Policy != nil {
 		if err := m.Policy.Auth("").Validate(); err != nil {
 			errs.Add(m.Errorf("policy", "%s", reason(err)))
@@ -183,8 +188,9 @@ func reason(err error) string {
 	return strings.TrimPrefix(text, `policy "": `)
 }
 
-func (m *Mount) checkPlace(errs *strict.Errors) {
-	for i, h := range m.Hosts {
+// checkHosts refuses what is no host's name, and writes the others in lower case.
+func checkHosts(m *strict.Mark, hosts []string, errs *strict.Errors) {
+	for i, h := range hosts {
 		lower := strings.ToLower(h)
 		_, err := netip.ParseAddr(lower)
 		switch {
@@ -192,23 +198,28 @@ func (m *Mount) checkPlace(errs *strict.Errors) {
 			errs.Add(m.Errorf("hosts", "%q: wildcards are not supported: list each host, or none for every host", h))
 		case err != nil && !isHostName(lower):
 			errs.Add(m.Errorf("hosts", "%q is not a host name: write it like api.example.com, without scheme, port and path", h))
-		case slices.Contains(m.Hosts[:i], lower):
+		case slices.Contains(hosts[:i], lower):
 			errs.Add(m.Errorf("hosts", "%q stands there twice: remove one", h))
 		}
-		m.Hosts[i] = lower
+		hosts[i] = lower
 	}
-	p := m.Prefix
+}
+
+// checkPath refuses what is no plain path, and takes the slash off the end of
+// others.
+func checkPath(m *strict.Mark, field string, at *string, errs *strict.Errors) {
+	p := *at
 	switch {
 	case !strings.HasPrefix(p, "/"):
-		errs.Add(m.Errorf("prefix", "%q does not begin with a slash: write it like / or /api", p))
+		errs.Add(m.Errorf(field, "%q does not begin with a slash: write it like / or /api", p))
 	case strings.ContainsFunc(p, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`?#%\{}*`, r) }):
-		errs.Add(m.Errorf("prefix", "%q: use plain characters of a path, without spaces and without any of ?#%%\\{}*", p))
+		errs.Add(m.Errorf(field, "%q: use plain characters of a path, without spaces and without any of ?#%%\\{}*", p))
 	case path.Clean(p) != p && path.Clean(p)+"/" != p:
-		errs.Add(m.Errorf("prefix", "%q: write it without //, . and .., like %s", p, path.Clean(p)))
+		errs.Add(m.Errorf(field, "%q: write it without //, . and .., like %s", p, path.Clean(p)))
 	case p == "/-" || strings.HasPrefix(p, "/-/"):
-		errs.Add(m.Errorf("prefix", "%q: /-/ is kept for the server's own endpoints: choose another", p))
+		errs.Add(m.Errorf(field, "%q: /-/ is kept for the server's own endpoints: choose another", p))
 	default:
-		m.Prefix = path.Clean(p)
+		*at = path.Clean(p)
 	}
 }
 

@@ -20,6 +20,7 @@ type Config struct {
 	Data           string         `yaml:"data"`                      // database file
 	Keys           string         `yaml:"keys"`                      // key set file
 	Mounts         []Mount        `yaml:"mounts"`
+	Routes         []Route        `yaml:"routes"`
 	ExtAuthz       ExtAuthz       `yaml:"ext_authz"`
 	Assertion      Assertion      `yaml:"assertion"`
 	Admin          Admin          `yaml:"admin"`
@@ -114,8 +115,12 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range []*string{&c.Data, &c.Keys, &c.TLS.Cert, &c.TLS.Key,
-		&c.ExtAuthz.TLS.Cert, &c.ExtAuthz.TLS.Key, &c.ExtAuthz.TLS.ClientCA} {
+	files := []*string{&c.Data, &c.Keys, &c.TLS.Cert, &c.TLS.Key,
+		&c.ExtAuthz.TLS.Cert, &c.ExtAuthz.TLS.Key, &c.ExtAuthz.TLS.ClientCA}
+	for i := range c.Routes {
+		files = append(files, &c.Routes[i].CA)
+	}
+	for _, f := range files {
 		if *f != "" && !filepath.IsAbs(*f) {
 			*f = filepath.Join(filepath.Dir(path), *f)
 		}

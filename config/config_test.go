@@ -49,13 +49,18 @@ func TestExampleStatesEveryField(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range leaves(reflect.TypeFor[config.Config](), "") {
-		if f != "mounts" && !c.Has(f) {
+		if f != "mounts" && f != "routes" && !c.Has(f) {
 			t.Errorf("example.yaml does not state %s", f)
 		}
 	}
 	for _, f := range leaves(reflect.TypeFor[config.Mount](), "") {
 		if !c.Mounts[0].Has(f) {
 			t.Errorf("example.yaml does not state %s of a mount", f)
+		}
+	}
+	for _, f := range leaves(reflect.TypeFor[config.Route](), "") {
+		if !c.Routes[0].Has(f) {
+			t.Errorf("example.yaml does not state %s of a route", f)
 		}
 	}
 }

@@ -52,8 +52,20 @@ type Failures struct {
 // FairUse bounds logins while an earlier session is still alive. If the file does
 // not state it, it is the dialect's to say.
 type FairUse struct {
-	LoginsPerHour int  `yaml:"logins_per_hour"` // 0: no budget
-	Throttle      bool `yaml:"throttle"`        // false: only the audit tells
+	LoginsPerHour int    `yaml:"logins_per_hour"` // 0: no budget
+	Answer        string `yaml:"answer" enum:"report|warn|delay|refuse"`
+	Throttle      bool   `yaml:"throttle"` // true: the same as answer: refuse
+}
+
+func (f FairUse) auth() auth.FairUse {
+	a := auth.FairUse{Logins: f.LoginsPerHour}
+	switch {
+	case f.Throttle:
+		a.Answer = auth.AnswerRefuse
+	case f.Answer != "report":
+		a.Answer = auth.FairAnswer(f.Answer)
+	}
+	return a
 }
 
 // SetDefaults sets what is zero to its default, but for the name, which is the
@@ -63,6 +75,7 @@ func (m *Mount) SetDefaults() {
 	def(&m.Lockout.Names, Failures{Failures: 5, Window: 15 * time.Minute, Lock: 15 * time.Minute})
 	def(&m.Lockout.Addresses, Failures{Failures: 100, Window: 15 * time.Minute, Lock: time.Minute})
 	def(&m.FairUse, FairUse{LoginsPerHour: 60})
+	def(&m.FairUse.Answer, "report")
 }
 
 // Auth is the mount as the core has it. Its policy is the zero one when the
@@ -72,7 +85,7 @@ func (m *Mount) Auth() auth.Mount {
 		Name: m.Name, Dialect: m.Dialect, Tenant: m.Tenant,
 		Names:     auth.Limits(m.Lockout.Names),
 		Addresses: auth.Limits(m.Lockout.Addresses),
-		FairUse:   auth.FairUse{Logins: m.FairUse.LoginsPerHour, Throttle: m.FairUse.Throttle},
+		FairUse:   m.FairUse.auth(),
 	}
 	if m.Policy != nil {
 		a.Policy = m.Policy.Auth("")

@@ -33,7 +33,7 @@ f.yaml: mounts: none given, so nobody could log in: add at least one, such as mo
 	{"slip of a field", "lisen: 127.0.0.1:8443" + minimal,
 		`f.yaml:1:1: unknown field "lisen", did you mean "listen"?`},
 	{"unknown field", "port: 8443" + minimal,
-		`f.yaml:1:1: unknown field "port"; known here: admin, assertion, audit, data, ext_authz, keys, limits, listen, log, mounts, tls, tracing, trusted_proxies`},
+		`f.yaml:1:1: unknown field "port"; known here: admin, assertion, audit, data, ext_authz, keys, limits, listen, log, mounts, routes, tls, tracing, trusted_proxies`},
 	{"field in the wrong place", with("span: 20m"),
 		`f.yaml:4:5: mounts[0]: unknown field "span"; known here: dialect, fair_use, hosts, lockout, name, options, policy, prefix, tenant`},
 	{"slip deep inside", with("lockout: {names: {failure: 5}}"),
