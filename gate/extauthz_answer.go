@@ -46,13 +46,13 @@ func allowed(call *envoyCall, out *http.Request, identity, toClient http.Header)
 // response and not by that of the refusal, which may be 200.
 func denied(w *written) *authv3.CheckResponse {
 	status := w.status
-	if _, known := typev3.StatusCode_name[int32(status)]; !known || status == 0 { //nolint:gosec // three digits
+	if _, known := typev3.StatusCode_name[int32(status)]; !known || status == 0 {
 		status = http.StatusForbidden
 	}
 	return &authv3.CheckResponse{
 		Status: &rpcstatus.Status{Code: int32(codes.PermissionDenied)},
 		HttpResponse: &authv3.CheckResponse_DeniedResponse{DeniedResponse: &authv3.DeniedHttpResponse{
-			Status:  &typev3.HttpStatus{Code: typev3.StatusCode(status)}, //nolint:gosec // three digits
+			Status:  &typev3.HttpStatus{Code: typev3.StatusCode(status)},
 			Headers: headers(w.header),
 			Body:    strings.ToValidUTF8(w.body.String(), "?"),
 		}},

@@ -79,14 +79,14 @@ func check(t testing.TB, c authv3.AuthorizationClient, h *authv3.AttributeContex
 }
 
 // upstream is what the API gets of a call, if Envoy does what it is told: it sets,
-// then removes, and removes parameters as they are written.
-func upstream(t testing.TB, h *authv3.AttributeContext_HttpRequest, a *authv3.CheckResponse) (path string, header http.Header) {
+// then removes, and removes parameters as they are written. Names are in lower case.
+func upstream(t testing.TB, h *authv3.AttributeContext_HttpRequest, a *authv3.CheckResponse) (path string, header map[string][]string) {
 	t.Helper()
 	ok := a.GetOkResponse()
 	if ok == nil {
 		t.Fatalf("refused: %v", a.GetDeniedResponse())
 	}
-	header = http.Header{":path": {h.GetPath()}}
+	header = map[string][]string{":path": {h.GetPath()}}
 	for _, v := range h.GetHeaderMap().GetHeaders() {
 		if name := strings.ToLower(v.GetKey()); name != ":path" {
 			header[name] = append(header[name], string(v.GetRawValue()))

@@ -43,7 +43,7 @@ func (s *Server) listenExtAuthz(ctx context.Context, g *gate.Gate) error {
 	limits := s.cfg.Limits
 	options := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(int(limits.Header+limits.Body) + maxCheckExtra),
-		grpc.MaxHeaderListSize(uint32(limits.Header)), //nolint:gosec // the configuration allows 1 MiB
+		grpc.MaxHeaderListSize(uint32(limits.Header)), // at most 1 MiB
 		grpc.MaxConcurrentStreams(maxChecks),
 		grpc.ConnectionTimeout(limits.ReadHeaderTimeout), // for the handshake
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingsNoFaster, PermitWithoutStream: true}),

@@ -60,11 +60,11 @@ func startApache(t *testing.T, s *started) {
 	user := "User #" + strconv.Itoa(os.Getuid())
 	if os.Getuid() == 0 { // which Apache will not serve as
 		user = "User www-data\nGroup www-data"
-		if err := os.Chmod(filepath.Dir(s.dir), 0o711); err != nil { //nolint:gosec // it has to find the script
+		if err := os.Chmod(filepath.Dir(s.dir), 0o711); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Chmod(s.write(t, "sallyport.lua", s.blocks["apache-lua"]), 0o644); err != nil { //nolint:gosec // no secret is in it
+	if err := os.Chmod(s.write(t, "sallyport.lua", s.blocks["apache-lua"]), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	// What Debian's own configuration has, in the order that the modules need.
@@ -100,8 +100,8 @@ func (s *started) listens(t *testing.T, cmd *exec.Cmd) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait(); close(ended) }()
+	ended := make(chan struct{})
+	go func() { defer close(ended); err = cmd.Wait() }()
 	t.Cleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		<-ended
@@ -112,7 +112,7 @@ func (s *started) listens(t *testing.T, cmd *exec.Cmd) {
 			return
 		}
 		select {
-		case err := <-ended:
+		case <-ended:
 			t.Fatalf("%s ended: %v: %s", cmd.Path, err, s.log(t))
 		default:
 		}
