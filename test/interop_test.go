@@ -63,6 +63,17 @@ cookie: setup-admin over domainpunch at /api.php
 logout: ok, 
 after logout: notok, Not authenticated, 1
 `,
+	"oauth2": `
+metadata: true, 2 grants
+form: bearer, 62 characters
+login: bearer, 62 characters, 3600 s, api
+call: demo-client over oauth2
+introspection: true, demo-client, demo-client, 3600 s
+made up: {"active":false}
+wrong secret: 401, invalid_client
+revoked: false
+after revocation: 401
+`,
 }
 
 // Clients of one dialect take turns, because failures in a row are counted for
@@ -85,7 +96,7 @@ func TestInterop(t *testing.T) {
 			for _, program := range programs {
 				t.Run(filepath.Base(program), func(t *testing.T) {
 					base := secure
-					if dialect == "sbt" { // the demo's WSDL sends its clients to http
+					if dialect == "sbt" || dialect == "oauth2" { // the demo's WSDL and metadata send clients to http
 						base = plain
 					}
 					if got := runClient(t, program, base, ca); got != strings.TrimPrefix(want, "\n") {
@@ -187,7 +198,7 @@ var interpreters = map[string]struct {
 }{
 	".sh": {"curl", []string{"curl", "--version"}, []string{"sh", "-u"}},
 	".py": {"Python", []string{"python3", "--version"}, []string{"python3", "-W", "error"}},
-	".js": {"npm's soap", []string{"node", "-e", "require('soap')"}, []string{"node"}},
+	".js": {"npm's soap and oauth4webapi", []string{"node", "-e", "require('soap'), require.resolve('oauth4webapi')"}, []string{"node"}},
 	".php": {"PHP with cURL, SOAP and XML",
 		[]string{"php", "-r", "exit(extension_loaded('curl') && extension_loaded('soap') && extension_loaded('simplexml') ? 0 : 1);"},
 		// Its cache of WSDLs would outlive this server and meet the next at the same port.
