@@ -261,6 +261,7 @@ type faulty struct {
 	auth.Store
 	broken atomic.Bool
 	deaf   atomic.Bool // only the feed is lost
+	lost   atomic.Bool // the position in the feed is, once
 	noFeed atomic.Bool // breaks the feed alone
 
 	noCount atomic.Bool  // breaks counting live sessions alone
@@ -316,6 +317,9 @@ func (f *faulty) Apply(ctx context.Context, w *auth.WriteSet) (auth.Result, erro
 }
 
 func (f *faulty) Feed(ctx context.Context, after uint64, limit int) ([]auth.Notice, error) {
+	if f.lost.Swap(false) {
+		return nil, auth.ErrNotFound
+	}
 	if f.deaf.Load() {
 		return nil, errBroken
 	}
