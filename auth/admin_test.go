@@ -1,11 +1,13 @@
 package auth_test
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sallyport/sallyport/auth"
@@ -300,5 +302,67 @@ func TestNewSecretLogsIn(t *testing.T) {
 		if again := k.service.NewSecret(&key); again == plain || len(plain) < 32 {
 			k.Errorf("secrets %d bytes long, the same twice: %v", len(plain), again == plain)
 		}
+	})
+}
+
+func TestFairUseWarns(t *testing.T) {
+	inBubble(t, func(k *kit) {
+		m := electaMount()
+		m.FairUse = auth.FairUse{Logins: 2, Answer: auth.AnswerWarn}
+		a := byKey(m)
+		for i := range 5 {
+			a.Origin.Advice = &auth.Advice{}
+			k.login(a)
+			want := auth.Advice{}
+			if i > 2 { // the first begins when nothing is alive, two are free
+				want = auth.Advice{Budget: 2, Until: time.Hour}
+			}
+			if *a.Origin.Advice != want {
+				k.Errorf("login %d: advice %+v, want %+v", i+1, *a.Origin.Advice, want)
+			}
+		}
+		a.Origin.Advice = nil // nobody passes it on
+		k.login(a)
+		m.FairUse.Answer = "shout"
+		if err := m.Validate(); !errors.Is(err, auth.ErrInvalid) {
+			k.Errorf("an answer that does not exist: %v", err)
+		}
+	})
+}
+
+// A late answer is late for the one who asked, and only for as long as he waits.
+func TestFairUseDelays(t *testing.T) {
+	inBubble(t, func(k *kit) {
+		m := electaMount()
+		m.MaxSessions = 100
+		m.FairUse = auth.FairUse{Logins: 1, Answer: auth.AnswerDelay}
+		a := byKey(m)
+		took := func(ctx context.Context) time.Duration {
+			began := time.Now()
+			if _, err := k.service.Login(ctx, a); err != nil {
+				k.Fatal(err)
+			}
+			return time.Since(began)
+		}
+		if d := took(k.Context()) + took(k.Context()); d != 0 {
+			k.Errorf("within the budget it took %v", d)
+		}
+		if d := took(k.Context()); d != time.Second {
+			k.Errorf("over the budget it took %v", d)
+		}
+		gone, cancel := context.WithTimeout(k.Context(), 300*time.Millisecond)
+		defer cancel()
+		if d := took(gone); d != 300*time.Millisecond {
+			k.Errorf("a client that hung up was kept for %v", d)
+		}
+		began, done := time.Now(), make(chan struct{})
+		go func() { defer close(done); took(k.Context()) }()
+		synctest.Wait()
+		b := byPassword(m) // shares the cap of live sessions
+		k.login(b)
+		if d := time.Since(began); d != 0 {
+			k.Errorf("another login waited %v for the late one", d)
+		}
+		<-done
 	})
 }

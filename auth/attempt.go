@@ -11,6 +11,17 @@ import (
 type Origin struct {
 	Source  netip.Addr // the client's address, behind trusted proxies the one they name
 	Request string     // request id, as in the log
+
+	// Advice is where a login leaves what the client should hear beside its answer.
+	// nil: nobody passes it on.
+	Advice *Advice
+}
+
+// Advice is for a client that may go on but should change its ways: it has used up
+// its budget of logins.
+type Advice struct {
+	Budget int           // logins an hour while an earlier session lives
+	Until  time.Duration // the counted hour ends; 0: there is no advice
 }
 
 // Scheme is what the credential of an attempt is made of.

@@ -133,3 +133,33 @@ func (st *principalState) signIn(recorded, now time.Time) time.Time {
 	st.signedIn = now
 	return before
 }
+
+// Bounds of how long an answer is held back, and of how many are at a time. One more
+// goes out at once: this is for clients that mean well, and no defence.
+const (
+	lateness = time.Second
+	maxLate  = 1000
+)
+
+// advise tells a client that is over its budget so, in the way that the mount says.
+// Its session is durable already, and no turn of anybody is held.
+func (s *Service) advise(ctx context.Context, a *Attempt, use fairUse) {
+	switch a.Mount.FairUse.Answer {
+	case AnswerReport, AnswerRefuse:
+	case AnswerWarn:
+		if a.Origin.Advice != nil {
+			*a.Origin.Advice = Advice{Budget: a.Mount.FairUse.Logins, Until: use.until}
+		}
+	case AnswerDelay:
+		defer s.late.Add(-1)
+		if s.late.Add(1) > maxLate {
+			return
+		}
+		wait := time.NewTimer(lateness)
+		defer wait.Stop()
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+		}
+	}
+}

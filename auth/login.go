@@ -32,6 +32,7 @@ func (s *Service) Login(ctx context.Context, a *Attempt) (_ Grant, err error) {
 		refusal = s.mayLogIn(a, &v, now)
 	}
 	// A client that hangs up now changes nothing: what was judged is settled.
+	client := ctx
 	ctx = context.WithoutCancel(ctx)
 	switch {
 	case refusal == nil:
@@ -50,16 +51,25 @@ func (s *Service) Login(ctx context.Context, a *Attempt) (_ Grant, err error) {
 		refusal = Refuse(Unavailable, fmt.Errorf("counting for fair use: %w", err))
 		return Grant{}, s.refuse(ctx, a, &settled, now, refusal)
 	}
-	if use.over && a.Mount.FairUse.Throttle {
+	if use.over && a.Mount.FairUse.Answer == AnswerRefuse {
 		refusal = &Refusal{Reason: Throttled, RetryAfter: use.until}
 		return Grant{}, s.refuse(ctx, a, &settled, now, refusal)
 	}
-	free, refusal := s.room(ctx, a.Mount, &v, now)
+	grant, err := s.begin(ctx, a, &v, &settled, use, now)
+	if err == nil && use.over {
+		s.advise(client, a, use)
+	}
+	return grant, err
+}
+
+// begin issues a session if there is room for it.
+func (s *Service) begin(ctx context.Context, a *Attempt, v *verdict, settled *settled, use fairUse, now time.Time) (Grant, error) {
+	free, refusal := s.room(ctx, a.Mount, v, now)
 	if refusal != nil {
-		return Grant{}, s.refuse(ctx, a, &settled, now, refusal)
+		return Grant{}, s.refuse(ctx, a, settled, now, refusal)
 	}
 	defer free()
-	return s.issue(ctx, a, &v, &settled, use, now)
+	return s.issue(ctx, a, v, settled, use, now)
 }
 
 // mayLogIn holds a right secret to what else a login asks for. What is missing

@@ -42,8 +42,29 @@ type Limits struct {
 // FairUse bounds the logins per hour of one key or user while an earlier
 // session of it is still alive.
 type FairUse struct {
-	Logins   int  // per hour; 0: no budget
-	Throttle bool // refuse what is over the budget; false: only report it in the audit
+	Logins int // per hour; 0: no budget
+	Answer FairAnswer
+}
+
+// FairAnswer is what becomes of a login that is over the budget. The audit tells of
+// it once an hour, whatever the answer.
+type FairAnswer string
+
+// The answers, in the order of how much the client notices. Names are those of the
+// configuration.
+const (
+	AnswerReport FairAnswer = ""       // none: only the audit tells
+	AnswerWarn   FairAnswer = "warn"   // the session, with a header that says so: see [Advice]
+	AnswerDelay  FairAnswer = "delay"  // the session, a second late
+	AnswerRefuse FairAnswer = "refuse" // [Throttled]
+)
+
+func (a FairAnswer) validate() error {
+	switch a {
+	case AnswerReport, AnswerWarn, AnswerDelay, AnswerRefuse:
+		return nil
+	}
+	return fmt.Errorf("%w: there is no answer %q to what is over a fair use: the answers are report, warn, delay and refuse", ErrInvalid, string(a))
 }
 
 // Validate says what is wrong with the mount.
@@ -67,6 +88,9 @@ func (m *Mount) Validate() error {
 	}
 	if m.FairUse.Logins < 0 {
 		return fmt.Errorf("%w: mount %q: fair use cannot be negative", ErrInvalid, m.Name)
+	}
+	if err := m.FairUse.Answer.validate(); err != nil {
+		return fmt.Errorf("mount %q: %w", m.Name, err)
 	}
 	return nil
 }

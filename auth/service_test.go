@@ -404,7 +404,7 @@ func TestFairUse(t *testing.T) {
 		if len(events) != 1 || events[0].Count != 4 || events[0].Account != "123456" {
 			k.Errorf("fair use events: %+v, want one at the fourth", events)
 		}
-		m.FairUse.Throttle = true
+		m.FairUse.Answer = auth.AnswerRefuse
 		if r := k.refused(a, auth.Throttled); r.RetryAfter != time.Hour {
 			k.Errorf("retry after %v, want 1h", r.RetryAfter)
 		}
@@ -425,7 +425,7 @@ func TestFairUse(t *testing.T) {
 func TestFairUseSparesWhoLogsOut(t *testing.T) {
 	inBubble(t, func(k *kit) {
 		m := electaMount()
-		m.FairUse = auth.FairUse{Logins: 1, Throttle: true}
+		m.FairUse = auth.FairUse{Logins: 1, Answer: auth.AnswerRefuse}
 		a := byKey(m)
 		for range 5 {
 			g := k.login(a)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -63,6 +64,10 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// The server's own writer, so that it closes the connection of whoever
 	// sends more.
 	r.Body = http.MaxBytesReader(w, r.Body, rt.maxBody)
+	if rt.at.Mount.FairUse.Answer == auth.AnswerWarn {
+		rep.advice = &auth.Advice{}
+		from.Advice = rep.advice
+	}
 	rt.handle(rep, r, from)
 }
 
@@ -164,12 +169,26 @@ type reply struct {
 	status  int // 0: nothing was written yet
 	refusal *auth.Refusal
 	stack   []byte
+	advice  *auth.Advice // nil: the mount has none to give
+}
+
+// advise tells a client that logs in more often than it needs to, in the terms of
+// draft-ietf-httpapi-ratelimit-headers: its budget of logins in an hour is used up,
+// and how many seconds that lasts.
+func (r *reply) advise() {
+	if r.advice == nil || r.advice.Until <= 0 {
+		return
+	}
+	h := r.Header()
+	h.Set("RateLimit-Policy", `"logins";q=`+strconv.Itoa(r.advice.Budget)+";w=3600")
+	h.Set("RateLimit", `"logins";r=0;t=`+RetryAfter(r.advice.Until))
 }
 
 // WriteHeader implements http.ResponseWriter.
 func (r *reply) WriteHeader(status int) {
 	if r.status == 0 {
 		r.status = status
+		r.advise()
 	}
 	r.ResponseWriter.WriteHeader(status)
 }
@@ -178,6 +197,7 @@ func (r *reply) WriteHeader(status int) {
 func (r *reply) Write(b []byte) (int, error) {
 	if r.status == 0 {
 		r.status = http.StatusOK
+		r.advise()
 	}
 	return r.ResponseWriter.Write(b)
 }

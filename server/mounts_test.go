@@ -37,7 +37,7 @@ mounts:
 	got, want := coreMount(&cfg.Mounts[1], def), def.Mount("strict", "ACME")
 	want.Policy = auth.Policy{Span: time.Minute}
 	want.Names = auth.Limits{Failures: 3, Window: time.Hour, Lock: 2 * time.Hour}
-	want.FairUse = auth.FairUse{Logins: 7, Throttle: true}
+	want.FairUse = auth.FairUse{Logins: 7, Answer: auth.AnswerRefuse}
 	if *got != *want {
 		t.Errorf("configured: %+v, want %+v", got, want)
 	}

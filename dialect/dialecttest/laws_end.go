@@ -204,7 +204,7 @@ var endLaws = []law{
 		}
 	}},
 	{"logins over the budget are refused and nobody is ended", func(b *bench) {
-		b.altered(func(m *auth.Mount) { m.FairUse = auth.FairUse{Logins: 1, Throttle: true} })
+		b.altered(func(m *auth.Mount) { m.FairUse = auth.FairUse{Logins: 1, Answer: auth.AnswerRefuse} })
 		tokens := []string{b.mustLogin(b.Good), b.mustLogin(b.Good)}
 		if b.login(b.Good) != "" {
 			b.Error("logs in")

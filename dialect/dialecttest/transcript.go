@@ -70,7 +70,7 @@ func configure(setup *Setup, section txtar.File) bool {
 	var n int
 	adjust := func(also func(*auth.Mount)) { *setup = setup.adjusted(also) }
 	if read, _ := fmt.Sscanf(section.Name, "throttle %d", &n); read == 1 {
-		adjust(func(m *auth.Mount) { m.FairUse = auth.FairUse{Logins: n, Throttle: true} })
+		adjust(func(m *auth.Mount) { m.FairUse = auth.FairUse{Logins: n, Answer: auth.AnswerRefuse} })
 		return true
 	}
 	if read, _ := fmt.Sscanf(section.Name, "lock %d", &n); read == 1 {

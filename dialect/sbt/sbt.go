@@ -24,7 +24,7 @@ func Definition() dialect.Definition {
 		// a client with a stale key does not keep others behind its address out.
 		Names: auth.Limits{Failures: 60, Window: time.Minute, Lock: 30 * time.Second},
 		// Inferred. One login a second, all the time, is a client gone wild.
-		FairUse: auth.FairUse{Logins: 3600, Throttle: true},
+		FairUse: auth.FairUse{Logins: 3600, Answer: auth.AnswerRefuse},
 		Risks: []dialect.Risk{
 			{
 				What:   "The API key stands in the URL of the JSON login, where proxies and servers log it.",
