@@ -1,0 +1,58 @@
+package dialect_test
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/dialect"
+)
+
+// TestMounts: the list is in the order of mounting, and the caller's own.
+func TestMounts(t *testing.T) {
+	r := newRouter(nil)
+	m1, d1 := newElecta(t, "one")
+	m2, d2 := newCalAmp(t, "two")
+	mustMount(t, r, []string{"a.example"}, "", m1, d1)
+	mustMount(t, r, nil, "/two", m2, d2)
+	list := r.Mounts()
+	if len(list) != 2 || list[0].Mount != m1 || list[1].Dialect != d2 || list[1].Prefix != "/two" {
+		t.Fatalf("mounted are %+v", list)
+	}
+	list[0].Mount = m2
+	if r.Mounts()[0].Mount != m1 {
+		t.Error("the router's own list was handed out")
+	}
+}
+
+// TestQuiet: what a quiet endpoint answers well is logged at level debug, and what it
+// refuses is not.
+func TestQuiet(t *testing.T) {
+	for level, want := range map[slog.Level]int{slog.LevelInfo: 1, slog.LevelDebug: 2} {
+		var log bytes.Buffer
+		r := dialect.NewRouter(dialect.RouterOptions{
+			Origin: func(*http.Request) (auth.Origin, bool) { return auth.Origin{}, true },
+			Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: level})),
+		})
+		m, d := newElecta(t, "electa")
+		mustMount(t, r, nil, "", m, withRoutes{d, func(m dialect.Mux) {
+			m.Handle("/ask", func(w http.ResponseWriter, r *http.Request, _ auth.Origin) {
+				if r.URL.RawQuery != "" {
+					w.WriteHeader(http.StatusForbidden)
+				}
+			}, dialect.Quiet)
+		}})
+		for _, target := range []string{"/ask", "/ask?x"} {
+			req := httptest.NewRequest(http.MethodGet, target, nil)
+			h, _ := r.Handler(req)
+			h.ServeHTTP(httptest.NewRecorder(), req)
+		}
+		if got := strings.Count(log.String(), "login request"); got != want {
+			t.Errorf("at level %s: %d lines\n%s", level, got, log.String())
+		}
+	}
+}
