@@ -30,7 +30,8 @@ type DemoOptions struct {
 // customers, and an API behind the gate that says what reached it.
 type Demo struct {
 	*Server
-	temporary string // directory to remove; "": none
+	api       *http.Server // what the reverse proxy leads to; nil: none yet
+	temporary string       // directory to remove; "": none
 }
 
 // ErrNotLoopback says that a demo was asked to serve others than this machine.
@@ -83,7 +84,10 @@ func NewDemo(ctx context.Context, o DemoOptions) (_ *Demo, err error) {
 	if err := applyDemo(ctx, cfg, o.Log); err != nil {
 		return nil, fmt.Errorf("making the demo's customers: %w", err)
 	}
-	d.Server, err = New(ctx, cfg, Options{Log: o.Log, Upstream: http.HandlerFunc(echo), InsecureLoopback: true, AdminElsewhere: o.AdminElsewhere})
+	if err := d.startAPI(ctx, cfg); err != nil {
+		return nil, err
+	}
+	d.Server, err = New(ctx, cfg, Options{Log: o.Log, InsecureLoopback: true, AdminElsewhere: o.AdminElsewhere})
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +114,21 @@ func demoConfig(o DemoOptions) (*config.Config, error) {
 	return cfg, nil
 }
 
+// startAPI has the echo API listen on this machine, and the reverse proxy lead to
+// it.
+func (d *Demo) startAPI(ctx context.Context, cfg *config.Config) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	d.api = &http.Server{Handler: http.HandlerFunc(echo), ReadHeaderTimeout: cfg.Limits.ReadHeaderTimeout}
+	go func() { _ = d.api.Serve(l) }() // until remove
+	r := config.Route{Name: "echo", Upstream: "http://" + l.Addr().String()}
+	r.SetDefaults()
+	cfg.Routes = []config.Route{r}
+	return nil
+}
+
 // Run is the server's, and removes what was temporary.
 func (d *Demo) Run(ctx context.Context) error {
 	return errors.Join(d.Server.Run(ctx), d.remove())
@@ -119,6 +138,9 @@ func (d *Demo) Run(ctx context.Context) error {
 func (d *Demo) Close() error { return errors.Join(d.Server.Close(), d.remove()) }
 
 func (d *Demo) remove() error {
+	if d.api != nil {
+		_ = d.api.Close() // it holds nothing
+	}
 	if d.temporary == "" {
 		return nil
 	}

@@ -25,7 +25,8 @@ import (
 type Options struct {
 	Log io.Writer // nil: standard error
 
-	// Upstream answers the calls that pass the gate. nil: there is nothing behind
+	// Upstream answers the calls that pass the gate, in this process, where the
+	// configuration has no routes. nil: there is nothing behind
 	// it, and whoever asks for more than a login or a check gets 404.
 	Upstream http.Handler
 
@@ -147,7 +148,14 @@ func (s *Server) mount(ctx context.Context, o Options) error {
 
 	// Every other call goes to the API behind the gate.
 	s.others = http.NotFoundHandler()
-	if o.Upstream != nil {
+	switch {
+	case len(s.cfg.Routes) > 0:
+		proxy, err := s.proxy(ctx, g)
+		if err != nil {
+			return err
+		}
+		s.others = s.tracing.around(proxy)
+	case o.Upstream != nil:
 		s.others = s.tracing.around(g.Guard(o.Upstream))
 	}
 	return s.listenExtAuthz(ctx, g)
