@@ -204,6 +204,10 @@ func (c *counts) meet(m *Mount) *mountCounts {
 	return mc
 }
 
+// CountFor makes the counters of a mount, so that they are there before they first
+// count. Without it they are made when the mount is first used.
+func (s *Service) CountFor(m *Mount) { s.counts.of(m) }
+
 // login counts an answer to a login. It is called deferred.
 func (c *counts) login(m *Mount, err *error) {
 	mc := c.of(m)
