@@ -95,14 +95,25 @@ func headers(h http.Header) []*corev3.HeaderValueOption {
 	return list
 }
 
-// withQuery is a target with another query.
+// withQuery is a target with another query. What is not ASCII is
+// percent-encoded, which says the same and fits into a message.
 func withQuery(target, query string) string {
-	path, _, _ := strings.Cut(target, "?")
-	if query == "" {
-		return path
+	target, _, _ = strings.Cut(target, "?")
+	if query != "" {
+		target += "?" + query
 	}
-	return path + "?" + query
+	b := make([]byte, 0, len(target))
+	for i := range len(target) {
+		if c := target[i]; c < 0x80 {
+			b = append(b, c)
+		} else {
+			b = append(b, '%', hexDigits[c>>4], hexDigits[c&15])
+		}
+	}
+	return string(b)
 }
+
+const hexDigits = "0123456789ABCDEF"
 
 // gone are the names of the parameters that are in the query no more, as Envoy
 // compares them: as they were written, and between ampersands alone.

@@ -2,6 +2,8 @@ package gate
 
 import (
 	"context"
+	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -45,6 +47,7 @@ func asked(method, host, path string, header ...string) *authv3.AttributeContext
 	add := func(name, value string) {
 		h.HeaderMap.Headers = append(h.HeaderMap.Headers, &corev3.HeaderValue{Key: name, RawValue: []byte(value)})
 	}
+	h.Path = strings.ToValidUTF8(path, "!") // as Envoy does
 	add(":path", path)
 	add("x-forwarded-proto", "https")
 	for i := 0; i < len(header); i += 2 {
@@ -127,6 +130,7 @@ func TestExtAuthzAllows(t *testing.T) {
 		"query":            {"/logs/?a=1&cid=123456&Token=" + k.electa + "&a=2&AppKey=UO86", nil, "/logs/?a=1&cid=123456&a=2"},
 		"query, semicolon": {"/logs/?a=1;cid=123456;token=" + k.electa, nil, "/logs/?a=1;cid=123456"},
 		"query, path kept": {"/a%2Fb//c?cid=123456&token=" + k.electa, nil, "/a%2Fb//c?cid=123456"},
+		"query, not UTF-8": {"/\xffa?b=\xfe&cid=123456&token=" + k.electa, nil, "/%FFa?b=%FE&cid=123456"},
 		"cookie":           {"/x", []string{"cookie", "lang=de; authToken=" + k.calamp + "; b=c", "calamp-services-app", app}, "/x lang=de; b=c"},
 		"two cookie lines": {"/x", []string{"cookie", "lang=de", "cookie", "authToken=" + k.calamp, "cookie", "b=c", "calamp-services-app", app}, "/x lang=de; b=c"},
 		"cookie alone":     {"/x", []string{"cookie", "authToken=" + k.calamp, "calamp-services-app", app}, "/x"},
@@ -145,6 +149,9 @@ func TestExtAuthzAllows(t *testing.T) {
 					t.Errorf("%s is %q", name, v)
 				}
 			}
+			if h.GetPath() != q.path {
+				return // the map has what Envoy put in its place
+			}
 			// The map knows no lines, and cookies that stood in two stay joined.
 			path, header = upstream(t, h, check(t, c, inMap(h)))
 			got = strings.TrimSpace(path + " " + strings.Join(header["cookie"], "|"))
@@ -152,6 +159,98 @@ func TestExtAuthzAllows(t *testing.T) {
 				t.Errorf("from the map, the API gets %q and %v", got, header)
 			}
 		})
+	}
+}
+
+// A parameter is named for removal as it was written, for an Envoy that may not
+// set :path. A cookie with a comma in it stays what it was.
+func TestExtAuthzLeavesTheRestAlone(t *testing.T) {
+	k := newKit(t)
+	c := k.envoy(t, "127.0.0.1/32")
+	h := asked(http.MethodGet, "both.example", "/logs/?a=1&cid=123456&To%6ben="+k.electa+"&AppKey=UO86&AppKey=UO87")
+	if got := check(t, c, h).GetOkResponse().GetQueryParametersToRemove(); !slices.Equal(got, []string{"To%6ben", "AppKey"}) {
+		t.Errorf("to be removed are %q", got)
+	}
+	for _, change := range []func(*authv3.AttributeContext_HttpRequest) *authv3.AttributeContext_HttpRequest{
+		inMap, func(h *authv3.AttributeContext_HttpRequest) *authv3.AttributeContext_HttpRequest { return h },
+	} {
+		h := change(asked(http.MethodGet, "both.example", "/x", "cookie", "a=x,y; authToken="+k.calamp+"; b=c", "calamp-services-app", app))
+		a := check(t, c, h)
+		if _, header := upstream(t, h, a); !slices.Equal(header["cookie"], []string{"a=x,y; b=c"}) {
+			t.Errorf("the API gets the cookies %q", header["cookie"])
+		}
+		if a.GetOkResponse().GetQueryParametersToRemove() != nil || len(a.GetOkResponse().GetResponseHeadersToAdd()) != 0 {
+			t.Errorf("more is changed than has to be: %v", a)
+		}
+	}
+}
+
+// What Envoy tells of a call is what is judged, and a body that it does not show
+// is none that is empty.
+func TestFromEnvoy(t *testing.T) {
+	const post = http.MethodPost
+	for name, c := range map[string]struct {
+		h    *authv3.AttributeContext_HttpRequest
+		text string // as Envoy sends it if it is not told to send bytes
+		raw  string
+		want string // "": nobody can read it
+		none bool
+	}{
+		"none":                     {h: asked(http.MethodGet, "a", "/"), none: true},
+		"none, said":               {h: asked(post, "a", "/", "content-length", "0"), none: true},
+		"shown":                    {h: asked(post, "a", "/", "content-length", "3"), raw: "abc", want: "abc"},
+		"shown, chunked":           {h: asked(post, "a", "/", "transfer-encoding", "chunked"), raw: "abc", want: "abc"},
+		"not shown":                {h: asked(post, "a", "/", "content-length", "3")},
+		"not shown, chunked":       {h: asked(post, "a", "/", "transfer-encoding", "chunked")},
+		"as text":                  {h: asked(post, "a", "/", "content-length", "3"), text: "abc"},
+		"as text and as bytes":     {h: asked(post, "a", "/", "content-length", "3"), text: "abc", raw: "abc"},
+		"the beginning":            {h: asked(post, "a", "/", "x-envoy-auth-partial-body", "true"), raw: "abc"},
+		"the beginning, by length": {h: asked(post, "a", "/", "content-length", "4"), raw: "abc"},
+		"a length that is none":    {h: asked(post, "a", "/", "content-length", "x"), raw: "abc"},
+		"two lengths":              {h: asked(post, "a", "/", "content-length", "3", "content-length", "3"), raw: "abc"},
+		"HTTP/2, nothing said":     {h: over2(asked(post, "a", "/"))},
+		"HTTP/2, shown":            {h: over2(asked(post, "a", "/")), raw: "abc", want: "abc"},
+		"HTTP/2, GET":              {h: over2(asked(http.MethodGet, "a", "/")), none: true},
+		"HTTP/2, GET with a body":  {h: over2(asked(http.MethodGet, "a", "/", "content-length", "3"))},
+	} {
+		c.h.Body, c.h.RawBody = c.text, []byte(c.raw)
+		call, err := fromEnvoy(t.Context(), c.h)
+		must(t, err)
+		body, err := io.ReadAll(call.Body)
+		if string(body) != c.want || (err == nil) != (c.none || c.want != "") || (c.none && call.Body != http.NoBody) {
+			t.Errorf("%s: the body is %q (%v)", name, body, err)
+		}
+	}
+	replaced := asked(http.MethodGet, "a", "/\xff?x=\xff")
+	if call, err := fromEnvoy(t.Context(), replaced); err != nil || call.URL.Path != "/\xff" || call.URL.RawQuery != "x=\xff" {
+		t.Errorf("what is not UTF-8 is read as %q (%v)", call.URL, err)
+	}
+	for _, host := range []string{"a/b", "a,b", "a@b", strings.Repeat("a", 301)} {
+		if _, err := fromEnvoy(t.Context(), asked(http.MethodGet, host, "/")); err == nil {
+			t.Errorf("the host %q is taken", host)
+		}
+	}
+}
+
+func over2(h *authv3.AttributeContext_HttpRequest) *authv3.AttributeContext_HttpRequest {
+	h.Protocol = "HTTP/2"
+	return h
+}
+
+// Of an answer's headers, what is about its body is Envoy's to say, and no cookie
+// replaces another.
+func TestExtAuthzAnswerHeaders(t *testing.T) {
+	list := headers(http.Header{"Content-Length": {"3"}, "Connection": {"close"}, "Set-Cookie": {"a=1", "b=2"}, "Content-Type": {"a/b"}})
+	got := map[string][]string{}
+	for _, o := range list {
+		got[o.GetHeader().GetKey()] = append(got[o.GetHeader().GetKey()], o.GetHeader().GetValue()+" "+o.GetAppendAction().String())
+	}
+	want := map[string][]string{
+		"Set-Cookie":   {"a=1 APPEND_IF_EXISTS_OR_ADD", "b=2 APPEND_IF_EXISTS_OR_ADD"},
+		"Content-Type": {"a/b OVERWRITE_IF_EXISTS_OR_ADD"},
+	}
+	if !maps.EqualFunc(got, want, slices.Equal[[]string]) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
 
