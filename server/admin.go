@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/http/pprof" //nolint:gosec // what it adds to http.DefaultServeMux is never served
+	"net/http/pprof" // what it adds to http.DefaultServeMux is never served
 	"net/netip"
 	"net/url"
 	"slices"

@@ -217,9 +217,7 @@ func TestTracesHoldNoSecret(t *testing.T) {
 			t.Errorf("%s: answered %d", name, status)
 		}
 		for _, line := range append(r.Header["Authorization"], r.Header["Cookie"]...) {
-			for _, m := range regexp.MustCompile(`[A-Za-z0-9_-]{20,}`).FindAllString(line, -1) {
-				secrets = append(secrets, m)
-			}
+			secrets = append(secrets, regexp.MustCompile(`[A-Za-z0-9_-]{20,}`).FindAllString(line, -1)...)
 		}
 		secrets = append(secrets, regexp.MustCompile(anyToken).FindAllString(r.URL.RawQuery, -1)...)
 		r.URL.RawQuery += "&password=in-the-query"
