@@ -19,8 +19,11 @@ import (
 
 // children are what this program is when it starts itself.
 var children = map[string]func(args []string) error{
-	"serve-bare":     serveBare,
-	"serve-profiled": serveProfiled,
+	"serve-bare":      serveBare,
+	"serve-api":       serveAPI,
+	"serve-proxy":     serveProxy,
+	"serve-profiled":  serveProfiled,
+	"serve-following": serveFollowing,
 }
 
 // serveBare is the ceiling of everything over HTTP: net/http answers 204 to all

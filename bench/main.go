@@ -26,9 +26,12 @@ var experiments = []struct {
 	{"core-check", measureCoreChecks},
 	{"core-login", measureCoreLogins},
 	{"check", measureChecks},
+	{"introspect", measureIntrospection},
+	{"proxy", measureProxy},
 	{"made-up", measureMadeUp},
 	{"login", measureLogins},
 	{"password", measurePasswords},
+	{"feed", measureFeed},
 }
 
 // options are what the command line says.

@@ -43,7 +43,7 @@ func measureStarts(ctx context.Context, b *bench) error {
 
 func (b *bench) timeStart(ctx context.Context, name, dir string, to *series) error {
 	start := time.Now()
-	c, err := b.start(ctx, filepath.Base(dir), dir)
+	c, err := b.start(ctx, filepath.Base(dir), dir, "")
 	if err != nil {
 		return err
 	}

@@ -24,8 +24,9 @@ mounts:
 log: {level: warn}
 `
 
-// start starts the real server on a directory and returns at once.
-func (b *bench) start(ctx context.Context, name, dir string) (*child, error) {
+// start starts the real server on a directory and returns at once. more are
+// further lines of its configuration.
+func (b *bench) start(ctx context.Context, name, dir, more string) (*child, error) {
 	program, err := b.binary(ctx)
 	if err != nil {
 		return nil, err
@@ -35,7 +36,7 @@ func (b *bench) start(ctx context.Context, name, dir string) (*child, error) {
 		return nil, err
 	}
 	file := filepath.Join(dir, "config.yaml")
-	text := fmt.Sprintf(configuration, addr, filepath.Join(dir, databaseFile), filepath.Join(dir, keysFile))
+	text := fmt.Sprintf(configuration, addr, filepath.Join(dir, databaseFile), filepath.Join(dir, keysFile)) + more
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
@@ -63,7 +64,7 @@ func (b *bench) running(ctx context.Context, name, from string) (*child, error) 
 	if err != nil {
 		return nil, err
 	}
-	c, err := b.start(ctx, name, dir)
+	c, err := b.start(ctx, name, dir, "")
 	if err != nil {
 		return nil, err
 	}
