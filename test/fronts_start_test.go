@@ -73,7 +73,7 @@ func startApache(t *testing.T, s *started) {
 	for _, m := range []string{"mpm_event", "authz_core", "socache_shmcb", "ssl", "headers", "proxy", "proxy_http", "lua"} {
 		text += "LoadModule " + m + "_module /usr/lib/apache2/modules/mod_" + m + ".so\n"
 	}
-	text += strings.Replace(s.blocks["apache"], "*:443", s.site, 1) + "\n"
+	text += strings.Replace(s.blocks[s.kind], "*:443", s.site, 1) + "\n"
 	s.listens(t, exec.Command("apache2", "-X", "-f", s.write(t, "apache.conf", text)))
 }
 

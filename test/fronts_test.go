@@ -21,14 +21,15 @@ type front struct {
 	name, program, debian string
 	needs                 string // a file beside the program; "": none
 	document              string
-	kinds                 []string // of the document's blocks that it is made of
+	kinds                 []string // of the document's blocks that it is made of; the configuration last
 	start                 func(t *testing.T, f *started)
-	words                 bool // a refusal has the dialect's own body
+	words                 bool // a refusal has the dialect's own body, and no cookie reaches the API
 }
 
 // started is one run of a front.
 type started struct {
 	blocks map[string]string // by kind, with the addresses and folders of this run
+	kind   string            // of the block that is the configuration
 	dir    string
 	site   string // where it is to listen
 }
@@ -45,22 +46,7 @@ var fronts = []front{
 // the real programs: logins and calls pass, refusals do not, and what the API is
 // told of its caller is the gate's word.
 func TestFronts(t *testing.T) {
-	addr, err := freeAddr()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("ADDR", addr)
-	r := newReader(t)
-	for _, name := range []string{"config.yaml", "accounts.yaml"} {
-		b, err := os.ReadFile(filepath.Join("common", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.do(block{kind: "file", arg: name, text: os.ExpandEnv(string(b))})
-	}
-	r.do(block{kind: "run", text: "bin/sallyport apply -f accounts.yaml --config config.yaml"})
-	r.start("bin/sallyport serve --config config.yaml", addr)
-
+	addr := sallyport(t, "")
 	var reached atomic.Int64
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		reached.Add(1)
@@ -69,13 +55,7 @@ func TestFronts(t *testing.T) {
 	t.Cleanup(api.Close)
 	for _, f := range fronts {
 		t.Run(f.name, func(t *testing.T) {
-			_, err := exec.LookPath(f.program)
-			if err == nil && f.needs != "" {
-				_, err = os.Stat(f.needs)
-			}
-			if err != nil {
-				t.Skipf("there is no %s here to try its configuration with (Debian: %s)", f.program, f.debian)
-			}
+			f.mustBeHere(t)
 			v := &visitor{T: t, reached: &reached, words: f.words}
 			v.site = f.run(t, addr, api.Listener.Addr().String())
 			v.loginAndCalls()
@@ -92,6 +72,79 @@ func TestFronts(t *testing.T) {
 	}
 }
 
+// Apache before Sallyport's own proxy: it has only to say https.
+func TestPlainFront(t *testing.T) {
+	f := front{"Apache", "apache2", "apache2-bin", "", "docs/gate/apache.md", []string{"apache-plain"}, startApache, true}
+	f.mustBeHere(t)
+	var reached atomic.Int64
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reached.Add(1)
+		r.Header.Set("Uri", r.RequestURI)
+		_ = json.NewEncoder(w).Encode(r.Header)
+	}))
+	t.Cleanup(api.Close)
+	v := &visitor{T: t, reached: &reached, words: false} // cookies that are no credentials stay
+	v.site = f.run(t, sallyport(t, "routes: [{upstream: '"+api.URL+"'}]\n"), "")
+	v.loginAndCalls()
+	v.plainHTTP()
+
+	status, body := v.ask("GET", strings.Replace(v.call, "/logs/", "/logs/a%2Fb", 1)+"&x=1", nil, "sallyport_account", "1", "Sallyport-Role", "admin")
+	var told http.Header
+	if err := json.Unmarshal([]byte(body), &told); err != nil || status != 200 {
+		t.Fatalf("the call is answered %d %s", status, body)
+	}
+	if told.Get("Uri") != "/logs/a%2Fb?cid="+number+"&x=1" || told["Sallyport-Role"] != nil || told["Sallyport_account"] != nil {
+		t.Errorf("the API gets %v", told)
+	}
+	before := reached.Load()
+	if status, body := v.ask("GET", "/logs/", nil); status != 200 || !strings.Contains(body, "<ResponseCode>1</ResponseCode>") {
+		t.Errorf("a call without a token is answered %d %s", status, body)
+	}
+	if reached.Load() != before {
+		t.Error("a call without a token reached the API")
+	}
+	down, err := freeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.site = f.run(t, down, "")
+	v.sallyportDown()
+}
+
+// sallyport starts the server with the customers of every script and more in its
+// configuration, and returns where it listens.
+func sallyport(t *testing.T, more string) (addr string) {
+	t.Helper()
+	addr, err := freeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("ADDR", addr)
+	r := newReader(t)
+	for name, more := range map[string]string{"config.yaml": more, "accounts.yaml": ""} {
+		b, err := os.ReadFile(filepath.Join("common", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.do(block{kind: "file", arg: name, text: os.ExpandEnv(string(b)) + more})
+	}
+	r.do(block{kind: "run", text: "bin/sallyport apply -f accounts.yaml --config config.yaml"})
+	r.start("bin/sallyport serve --config config.yaml", addr)
+	return addr
+}
+
+// mustBeHere skips the test where the front is not installed.
+func (f *front) mustBeHere(t *testing.T) {
+	t.Helper()
+	_, err := exec.LookPath(f.program)
+	if err == nil && f.needs != "" {
+		_, err = os.Stat(f.needs)
+	}
+	if err != nil {
+		t.Skipf("there is no %s here to try its configuration with (Debian: %s)", f.program, f.debian)
+	}
+}
+
 // run starts the front and returns where it listens.
 func (f *front) run(t *testing.T, sallyport, api string) string {
 	t.Helper()
@@ -99,7 +152,7 @@ func (f *front) run(t *testing.T, sallyport, api string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &started{dir: t.TempDir(), site: site, blocks: map[string]string{}}
+	s := &started{kind: f.kinds[len(f.kinds)-1], dir: t.TempDir(), site: site, blocks: map[string]string{}}
 	certificate(t, s.dir)
 	place := strings.NewReplacer("127.0.0.1:8443", sallyport, "127.0.0.1:9000", api,
 		"/etc/nginx/", s.dir+"/", "/var/log/nginx/", s.dir+"/", "/etc/haproxy/", s.dir+"/",
@@ -120,7 +173,7 @@ func (f *front) run(t *testing.T, sallyport, api string) string {
 type visitor struct {
 	*testing.T
 	site    string
-	words   bool
+	words   bool          // see front
 	reached *atomic.Int64 // how often the API was
 	call    string        // a call with a live token
 }
