@@ -88,12 +88,12 @@ func TestPlainFront(t *testing.T) {
 	v.loginAndCalls()
 	v.plainHTTP()
 
-	status, body := v.ask("GET", strings.Replace(v.call, "/logs/", "/logs/a%2Fb", 1)+"&x=1", nil, "sallyport_account", "1", "Sallyport-Role", "admin")
+	status, body := v.ask("GET", strings.Replace(v.call, "/logs/", "/logs/a%2Fb%21", 1)+"&x=1", nil, "sallyport_account", "1", "Sallyport-Role", "admin")
 	var told http.Header
 	if err := json.Unmarshal([]byte(body), &told); err != nil || status != 200 {
 		t.Fatalf("the call is answered %d %s", status, body)
 	}
-	if told.Get("Uri") != "/logs/a%2Fb?cid="+number+"&x=1" || told["Sallyport-Role"] != nil || told["Sallyport_account"] != nil {
+	if told.Get("Uri") != "/logs/a%2Fb%21?cid="+number+"&x=1" || told["Sallyport-Role"] != nil || told["Sallyport_account"] != nil {
 		t.Errorf("the API gets %v", told)
 	}
 	before := reached.Load()
