@@ -14,6 +14,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/dialect"
 )
 
 // AssertionHeader carries what the other identity headers say, and more, as a
@@ -78,7 +79,7 @@ func newAssertions(o *Options) *assertions {
 // section 4.1.2, asks for: names are unique in their tenant only.
 func subjectOf(who *auth.Identity) string { return strconv.FormatInt(int64(who.Principal), 10) }
 
-func claimsOf(s *auth.Session) claims {
+func claimsOf(by dialect.Dialect, s *auth.Session) claims {
 	c := claims{Subject: subjectOf(s.Identity), Client: s.App, Account: s.Identity.AccountRef, Path: s.Identity.PathRefs,
 		Name: s.Identity.Subject, Dialect: s.Dialect, Session: s.ID, Principal: s.Identity.Principal}
 	if c.Client == "" {
@@ -86,6 +87,12 @@ func claimsOf(s *auth.Session) claims {
 	}
 	if a := s.Actor; a != nil {
 		c.Actor = &actor{Subject: subjectOf(a), Client: a.AccountRef, Name: a.Subject}
+	}
+	if d, ok := by.(dialect.Delegating); ok && s.Actor == nil {
+		if who, acts := d.Acting(s.Attrs); acts {
+			c.Client = who.Client
+			c.Actor = &actor{Subject: strconv.FormatInt(int64(who.Principal), 10), Client: who.Client, Name: who.Name}
+		}
 	}
 	return c
 }
@@ -131,15 +138,15 @@ type signed struct {
 	renew, end int64    // Unix nanoseconds
 }
 
-// assert sets the assertion of a session for an audience among the headers, if
+// assert sets the assertion of a decision's session for an audience among the headers, if
 // there is an audience and an issuer. It allocates nothing while the last one is
 // good. After an error, which is the server's own trouble, the call must not go on:
 // an API that asks for an assertion relies on it.
-func (g *Gate) assert(h http.Header, s *auth.Session, audience string) error {
+func (g *Gate) assert(h http.Header, d *decision, audience string) error {
 	if audience == "" || g.assertions.issuer == "" {
 		return nil
 	}
-	now := g.o.Service.Now()
+	s, now := &d.session, g.o.Service.Now()
 	a := g.assertions.entry(assertionKey{s.ID, audience, s.Identity, s.Actor}, now)
 	if last := a.signed.Load(); last != nil && now.UnixNano() < last.renew {
 		h[AssertionHeader] = last.header
@@ -150,7 +157,7 @@ func (g *Gate) assert(h http.Header, s *auth.Session, audience string) error {
 	last := a.signed.Load()
 	if last == nil || now.UnixNano() >= last.renew {
 		var err error
-		if last, err = g.assertions.sign(s, audience, now); err != nil {
+		if last, err = g.assertions.sign(d.dialect, s, audience, now); err != nil {
 			return fmt.Errorf("signing an assertion: %w", err)
 		}
 		a.signed.Store(last)
@@ -159,14 +166,14 @@ func (g *Gate) assert(h http.Header, s *auth.Session, audience string) error {
 	return nil
 }
 
-func (a *assertions) sign(s *auth.Session, audience string, now time.Time) (*signed, error) {
+func (a *assertions) sign(by dialect.Dialect, s *auth.Session, audience string, now time.Time) (*signed, error) {
 	ring, err := a.signer.at(now)
 	if err != nil {
 		return nil, err
 	}
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails
-	c := claimsOf(s)
+	c := claimsOf(by, s)
 	c.Issuer, c.Audience, c.ID = a.issuer, audience, base64.RawURLEncoding.EncodeToString(id[:])
 	c.Issued, c.Expires = now.Unix(), now.Add(assertionLife).Unix()
 	text, err := json.Marshal(c)

@@ -15,6 +15,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/dialect"
 )
 
 const (
@@ -175,7 +176,7 @@ func TestAssertionIsOfNobodyElse(t *testing.T) {
 	k := assertingKit(t)
 	grant := func(s *auth.Session, audience string) string {
 		h := http.Header{}
-		must(t, k.assert(h, s, audience))
+		must(t, k.assert(h, &decision{session: *s}, audience))
 		return h.Get(AssertionHeader)
 	}
 	who := auth.Identity{Principal: 7, Subject: "anna", AccountRef: "1", PathRefs: []string{"ACME", "1"}}
@@ -203,6 +204,25 @@ func TestAssertionIsOfNobodyElse(t *testing.T) {
 	must(t, parsed.UnsafeClaimsWithoutVerification(&c))
 	if c.Actor == nil || c.Actor.Name != "bert" || c.Actor.Subject != "7" {
 		t.Errorf("act is %+v", c.Actor)
+	}
+}
+
+// delegating is a dialect whose sessions somebody else acts with.
+type delegating struct{ dialect.Dialect }
+
+func (delegating) Acting(attrs string) (dialect.Acting, bool) {
+	return dialect.Acting{Principal: 11, Client: "77", Name: attrs}, attrs != ""
+}
+
+// A back end that has got a user's session by token exchange is named.
+func TestAssertionOfADelegate(t *testing.T) {
+	own := claimsOf(delegating{}, &auth.Session{Identity: anyone})
+	if own.Actor != nil || own.Client != "1" {
+		t.Errorf("the holder's own session says %+v", own)
+	}
+	c := claimsOf(delegating{}, &auth.Session{Identity: anyone, Attrs: "back end"})
+	if c.Actor == nil || *c.Actor != (actor{"11", "77", "back end"}) || c.Client != "77" || c.Subject != "1" {
+		t.Errorf("says %+v by %+v", c, c.Actor)
 	}
 }
 
@@ -282,8 +302,8 @@ func TestAssertionsAreBounded(t *testing.T) {
 	for i := range tokens {
 		wait.Go(func() {
 			h := http.Header{}
-			_ = k.assert(h, &auth.Session{ID: 9, Identity: &auth.Identity{}}, audience)
-			_ = k.assert(h, sessionOf(anyone), audience)
+			_ = k.assert(h, &decision{session: auth.Session{ID: 9, Identity: &auth.Identity{}}}, audience)
+			_ = k.assert(h, &decision{session: *sessionOf(anyone)}, audience)
 			tokens[i] = h.Get(AssertionHeader)
 		})
 	}
@@ -301,21 +321,21 @@ func sessionOf(who *auth.Identity) *auth.Session { return &auth.Session{ID: 1, I
 
 func TestAssertionAllocatesNothing(t *testing.T) {
 	k := assertingKit(t)
-	s := sessionOf(anyone)
+	d := &decision{session: *sessionOf(anyone)}
 	h := http.Header{}
-	must(t, k.assert(h, s, audience))
-	if n := testing.AllocsPerRun(100, func() { _ = k.assert(h, s, audience) }); n != 0 {
+	must(t, k.assert(h, d, audience))
+	if n := testing.AllocsPerRun(100, func() { _ = k.assert(h, d, audience) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
 
 func BenchmarkAssertionKept(b *testing.B) {
 	k := assertingKit(b)
-	s := sessionOf(anyone)
+	d := &decision{session: *sessionOf(anyone)}
 	h := http.Header{}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := k.assert(h, s, audience); err != nil {
+		if err := k.assert(h, d, audience); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -326,7 +346,7 @@ func BenchmarkAssertionSigned(b *testing.B) {
 	s := sessionOf(anyone)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := k.assertions.sign(s, audience, k.service.Now()); err != nil {
+		if _, err := k.assertions.sign(nil, s, audience, k.service.Now()); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -43,7 +43,7 @@ func (g *Gate) Check(w http.ResponseWriter, r *http.Request) {
 	}
 	d := g.decide(call, secure)
 	if d.err == nil {
-		d.err = g.assert(w.Header(), &d.session, g.o.Assertions.Audience)
+		d.err = g.assert(w.Header(), &d, g.o.Assertions.Audience)
 	}
 	if d.err != nil {
 		g.deny(w, call, &d)

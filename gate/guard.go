@@ -36,7 +36,7 @@ func (g *Gate) Guard(next http.Handler) http.Handler {
 			}
 		}
 		setIdentity(out.Header, &d.session)
-		if d.err = g.assert(out.Header, &d.session, g.o.Assertions.Audience); d.err != nil {
+		if d.err = g.assert(out.Header, &d, g.o.Assertions.Audience); d.err != nil {
 			g.turnAway(w, r, &d)
 			return
 		}

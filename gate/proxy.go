@@ -111,7 +111,7 @@ func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, d *decision) {
 func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, f *forwarding) {
 	if f.to.Assertion {
 		f.assertion = make(http.Header, 1)
-		if f.decided.err = p.gate.assert(f.assertion, &f.decided.session, f.to.Name); f.decided.err != nil {
+		if f.decided.err = p.gate.assert(f.assertion, &f.decided, f.to.Name); f.decided.err != nil {
 			p.refuse(w, r, &f.decided)
 			return
 		}

@@ -86,7 +86,7 @@ func periodTurns(at time.Time) bool { return periodAt(at) != periodAt(at.Add(-ti
 // tokenFor is an assertion about someone, without the check before it.
 func (k *kit) tokenFor(t *testing.T) string {
 	t.Helper()
-	signed, err := k.assertions.sign(sessionOf(anyone), audience, k.service.Now())
+	signed, err := k.assertions.sign(nil, sessionOf(anyone), audience, k.service.Now())
 	must(t, err)
 	return signed.header[0]
 }

@@ -5,7 +5,10 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/dialect"
 )
+
+var _ dialect.Delegating = (*oauth)(nil)
 
 // attrs are what only this dialect knows of a session, kept with it.
 type attrs struct {
@@ -49,4 +52,10 @@ func parseAttrs(kept string) (a attrs) {
 	}
 	a.actor = actor{auth.PrincipalID(principal), auth.AccountID(account), field[2], field[3]}
 	return a
+}
+
+// Acting says who acts with a session that was got by token exchange.
+func (o *oauth) Acting(text string) (dialect.Acting, bool) {
+	a := parseAttrs(text).actor
+	return dialect.Acting{Principal: a.principal, Client: a.client, Name: a.name}, a != (actor{})
 }

@@ -34,8 +34,10 @@ func (o *oauth) introspect(w http.ResponseWriter, r *http.Request, from auth.Ori
 	with := readBeside(form)
 	followed, _ := o.service.Progress() // before the session is looked up
 	s, b, err := o.find(r.Context(), token, with.complete)
+	good := err == nil && caller.Reaches(s.Identity) && !with.odd && !(with.user != "" && s.Dialect == o.mount.Dialect)
+	o.service.Verdict(auth.Introspection, s.ID, verdict(good, err))
 	switch {
-	case err == nil && caller.Reaches(s.Identity) && !with.odd && !(with.user != "" && s.Dialect == o.mount.Dialect):
+	case good:
 		span := remember(&s, &b, o.service.Now())
 		writeJSON(w, http.StatusOK, o.appendSession(make([]byte, 0, 640), r, &s, span, followed.Seq))
 	case err != nil && isTrouble(err):
@@ -43,6 +45,17 @@ func (o *oauth) introspect(w http.ResponseWriter, r *http.Request, from auth.Ori
 	default:
 		writeJSON(w, http.StatusOK, inactive)
 	}
+}
+
+// verdict is what is counted of an answer.
+func verdict(good bool, err error) auth.Reason {
+	switch {
+	case good:
+		return ""
+	case err != nil:
+		return auth.RefusalOf(err).Reason
+	}
+	return auth.UnknownToken
 }
 
 // inactive is all that is said of a token that is not good here (RFC 7662, 2.2).
