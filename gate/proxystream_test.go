@@ -34,7 +34,7 @@ func echoSocket(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	defer c.CloseNow()
+	defer func() { _ = c.CloseNow() }()
 	for {
 		kind, b, err := c.Read(r.Context())
 		if err != nil {
