@@ -13,18 +13,17 @@ import (
 // the store; if that fails nobody knows, and the error is a [*Refusal] with reason
 // [Unavailable].
 func (s *Service) Alive(ctx context.Context, checked *Session) (bool, error) {
-	who := checked.Identity
+	now := s.clock().UnixNano()
 	if checked.Actor != nil || checked.Life.Uses > 0 {
 		// The session of an actor says nothing of the user, and one that was used
 		// up has no row.
-		if _, err := s.dir.holder(ctx, who.Principal, checked.Dialect); err != nil {
+		if err := s.living(ctx, checked, s.feed.fresh(now)); err != nil {
 			return unlessGone(err)
 		}
 	}
 	if checked.Life.Uses > 0 {
 		return true, nil
 	}
-	now := s.clock().UnixNano()
 	e := s.cache.get(checked.ID)
 	if e == nil || !s.feed.fresh(now) || e.who.live.dead.Load() {
 		var err error
@@ -37,6 +36,19 @@ func (s *Service) Alive(ctx context.Context, checked *Session) (bool, error) {
 		s.notes.touch(e)
 	}
 	return alive, nil
+}
+
+// living finds out whether whoever a session speaks for is there still.
+func (s *Service) living(ctx context.Context, checked *Session, fresh bool) error {
+	id := checked.Identity.Principal
+	if fresh {
+		_, err := s.dir.holder(ctx, id, checked.Dialect)
+		return err
+	}
+	return s.store.View(ctx, func(v Reader) error {
+		_, err := readIdentity(v, id)
+		return err
+	})
 }
 
 func unlessGone(err error) (bool, error) {
