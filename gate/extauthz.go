@@ -61,8 +61,8 @@ func (x *ExtAuthz) check(ctx context.Context, q *authv3.CheckRequest) *authv3.Ch
 	}
 	d := x.gate.decide(call.Request, call.secure)
 	identity, toClient := make(http.Header, 5), http.Header{}
-	if audience := x.gate.o.Assertions.Audience; audience != "" && d.err == nil {
-		d.err = x.gate.assert(identity, &d, audience)
+	if d.err == nil {
+		d.err = x.gate.assert(identity, &d, x.gate.o.Assertions.Audience)
 	}
 	if d.err != nil {
 		return x.refuse(call, &d)

@@ -392,6 +392,26 @@ func TestExtAuthzSurvivesAPanic(t *testing.T) {
 	}
 }
 
+// An API that is promised a signed statement gets the gate's, whatever the client
+// sends under its name; and each answer is counted once.
+func TestExtAuthzAssertsAndCounts(t *testing.T) {
+	k := newKit(t)
+	k.o.Assertions = Assertions{Issuer: "https://login.example", Audience: "https://api.example"}
+	c := k.envoy(t, "127.0.0.1/32")
+	h := asked(http.MethodGet, "both.example", k.electaURI(), "sallyport-assertion", "victim", "sallyport-assertion", "victim")
+	_, header := upstream(t, h, check(t, c, h))
+	if got := header["sallyport-assertion"]; len(got) != 1 || strings.Count(got[0], ".") != 2 {
+		t.Errorf("the API gets the statement %q", got)
+	}
+	check(t, c, asked(http.MethodGet, "electa.example", "/api/logs/"))
+	check(t, c, asked(http.MethodGet, "nobody.example", "/"))
+	for _, reason := range []auth.Reason{"", auth.NoToken, "none"} {
+		if n := k.service.Stats().Verdicts[auth.ExtAuthz][reason]; n != 1 {
+			t.Errorf("%q is counted %d times", reason, n)
+		}
+	}
+}
+
 // Calls at once do not see each other's identities, and an ended session ends
 // for all of them.
 func TestExtAuthzAtOnce(t *testing.T) {

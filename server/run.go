@@ -85,6 +85,7 @@ func (s *Server) Run(ctx context.Context) error {
 	go func() { served <- s.serve() }()
 	if s.extAuthz != nil {
 		go func() { served <- s.extAuthz.run(background) }()
+		s.log.Info("listening for Envoy", "address", s.extAuthz.listener.Addr().String(), "tls", s.extAuthz.cert != nil)
 	}
 	if s.admin != nil {
 		go func() { served <- s.admin.run() }()
