@@ -17,7 +17,7 @@ import (
 // The verifier of the measurements.
 const (
 	verifierID     = "BENCH-VERIFIER"
-	verifierSecret = "bench-verifier-secret"
+	verifierSecret = "bench-verifier-secret" //nolint:gosec // of a server that lives for a minute
 )
 
 // serveFollowing is an API that checks calls in its own process: 204 for a live

@@ -134,7 +134,8 @@ func refuseFollower(w http.ResponseWriter, err error) {
 	case auth.Locked, auth.Throttled:
 		w.Header().Set("Retry-After", strconv.Itoa(max(1, int(refusal.RetryAfter/time.Second))))
 		plain(w, http.StatusTooManyRequests, "too many failures")
-	default:
+	case auth.NoToken, auth.BadCredentials, auth.Inactive, auth.UnknownApp, auth.MissingApp, auth.Malformed,
+		auth.UnknownToken, auth.TwoTokens, auth.WrongAccount, auth.Insecure:
 		w.Header().Set("WWW-Authenticate", `Basic realm="sallyport", charset="UTF-8"`)
 		plain(w, http.StatusUnauthorized, "the feed is for verifiers: send the name and the key of one with Basic")
 	}

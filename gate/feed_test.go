@@ -296,7 +296,8 @@ func TestFeedLooksAgain(t *testing.T) {
 		a.Disabled = true
 		return tx.PutAccount(&a)
 	}))
-	for got := s.next(); got != "end"; got = s.next() {
+	for s.next() != "end" {
+		continue
 	}
 }
 

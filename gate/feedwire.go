@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/auth"
-	"github.com/sallyport/sallyport/secret"
 )
 
 // attemptOf is what the caller says of itself with Basic, encoded as OAuth clients
@@ -27,7 +26,7 @@ func attemptOf(r *http.Request, m *auth.Mount, from auth.Origin) *auth.Attempt {
 	if err1 != nil || err2 != nil {
 		return nil
 	}
-	a := &auth.Attempt{Mount: m, Scheme: auth.AccountKey, Secret: key, Form: secret.FormNative, Origin: from}
+	a := &auth.Attempt{Mount: m, Scheme: auth.AccountKey, Secret: key, Form: auth.FormNative, Origin: from}
 	if n, err := strconv.ParseInt(name, 10, 64); err == nil && n > 0 && strconv.FormatInt(n, 10) == name {
 		a.Number = n
 	} else {

@@ -159,7 +159,7 @@ func (a *answer) span() time.Duration {
 }
 
 // candidate is what would be remembered of an answer.
-func (a *answer) candidate(c *Credential, k key, asked int64) *candidate {
+func (a *answer) candidate(c *Credential, k key) *candidate {
 	s := Session{ID: uint64(a.Session), Dialect: a.Dialect, Account: a.Account, AccountPath: a.AccountPath,
 		Subject: a.Username, Scope: a.Scope}
 	if s.Subject == "" {

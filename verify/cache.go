@@ -112,20 +112,20 @@ type candidate struct {
 
 // put remembers a verdict, unless something that was said since the server began
 // to answer is about it: the two may have crossed on their way.
-func (c *cache) put(n *candidate, asked position) bool {
+func (c *cache) put(n *candidate, asked position) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.place.epoch == 0 || c.place.epoch != asked.epoch {
-		return false
+		return
 	}
 	if c.place.seq > n.known {
 		missing := c.place.seq - n.known
 		if missing > uint64(len(c.recent)) {
-			return false
+			return
 		}
 		for _, said := range c.recent[len(c.recent)-int(missing):] {
 			if said.about(n) {
-				return false
+				return
 			}
 		}
 	}
@@ -146,7 +146,6 @@ func (c *cache) put(n *candidate, asked position) bool {
 	s.mu.Lock()
 	s.entries[e.key.short()] = e
 	s.mu.Unlock()
-	return true
 }
 
 // intern is the one owner of an id. What the server says now is newer than what

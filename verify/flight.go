@@ -99,7 +99,7 @@ func (v *Verifier) answer(ctx context.Context, c *Credential, k key) (s *Session
 	if !said.Active || (c.Dialect != "" && said.Dialect != c.Dialect) {
 		return nil, false, ErrRefused
 	}
-	n := said.candidate(c, k, asked)
+	n := said.candidate(c, k)
 	if span := said.span(); span > 0 {
 		n.entry.until = asked + int64(span)
 		n.entry.used.Store(asked)

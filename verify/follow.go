@@ -2,10 +2,10 @@ package verify
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
@@ -56,10 +56,17 @@ func (v *Verifier) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(pause/2 + rand.N(pause)): // not all at once after a restart
+		case <-time.After(someOf(pause)): // not all at once after a restart
 		}
 		pause = min(2*pause, longPause)
 	}
+}
+
+// someOf is between half of a pause and one and a half.
+func someOf(pause time.Duration) time.Duration {
+	var b [1]byte
+	_, _ = rand.Read(b[:]) // never fails: it ends the program instead
+	return pause/2 + pause*time.Duration(b[0])/256
 }
 
 func (v *Verifier) sweep(ctx context.Context) {

@@ -193,7 +193,8 @@ type slowServer struct {
 func (s *slowServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	n := s.now.Add(1)
 	defer s.now.Add(-1)
-	for most := s.most.Load(); n > most && !s.most.CompareAndSwap(most, n); most = s.most.Load() {
+	for most := s.most.Load(); n > most && !s.most.CompareAndSwap(most, n); {
+		most = s.most.Load()
 	}
 	<-s.open
 	return s.RoundTripper.RoundTrip(r)
