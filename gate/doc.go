@@ -8,6 +8,8 @@
 //   - [Gate.Check] answers GET /-/check, the forward-auth of a proxy in front
 //     (Traefik, Caddy, nginx), about a call that the proxy describes in headers;
 //   - [Gate.ExtAuthz] answers Envoy, which describes the call in a message;
+//   - [Gate.Proxy] passes on calls to the API of their route, without their
+//     credential, and is the proxy itself;
 //   - [Gate.Guard] stands before a handler and passes on what is allowed,
 //     without its credential.
 //
