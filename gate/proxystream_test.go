@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -398,5 +400,43 @@ func TestProxyPassesLargeBodies(t *testing.T) {
 	}
 	if n != size {
 		t.Errorf("%d bytes came back", n)
+	}
+}
+
+// To an API over TLS calls go in HTTP/2 where it speaks that, trailers and
+// streams included, and web sockets in HTTP/1, as they must.
+func TestProxyToAnAPIOverTLS(t *testing.T) {
+	protos := make(chan string, 1)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/socket" {
+			echoSocket(w, r)
+			return
+		}
+		b, _ := io.ReadAll(r.Body)
+		w.Header().Set("Trailer", "X-After")
+		_, _ = w.Write(b)
+		w.Header().Set("X-After", r.Trailer.Get("X-Digest")+r.Trailer.Get("Sallyport-Role")+r.Header.Get(AccountHeader))
+		protos <- r.Proto
+	}))
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	rt := to(t, s.URL)
+	rt.RootCAs = x509.NewCertPool()
+	rt.RootCAs.AddCert(s.Certificate())
+	f := newKit(t).front(t, rt)
+	r := f.ask(t, "POST", "/x", io.MultiReader(strings.NewReader("body")))
+	r.Trailer = http.Header{"X-Digest": {"d"}, "Sallyport-Role": {"victim"}}
+	res, body := f.do(t, r)
+	if res.StatusCode != 200 || body != "body" || res.Trailer.Get("X-After") != "d"+accountNumber {
+		t.Fatalf("answered %d %q, %v", res.StatusCode, body, res.Trailer)
+	}
+	if got := <-protos; got != "HTTP/2.0" {
+		t.Errorf("the API was asked over %s", got)
+	}
+	c := f.dial(t)
+	must(t, c.Write(t.Context(), websocket.MessageBinary, []byte("hello")))
+	if _, b, err := c.Read(t.Context()); err != nil || string(b) != accountNumber+": hello" {
+		t.Errorf("the web socket answers %q %v", b, err)
 	}
 }
