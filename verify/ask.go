@@ -147,8 +147,7 @@ func (n *number) UnmarshalJSON(b []byte) error {
 // span is for how long the answer may be remembered: not at all if it does not
 // say what to follow.
 func (a *answer) span() time.Duration {
-	followed := a.Feed != nil && a.Principal != 0 && len(a.Path) > 0 &&
-		(a.Act == nil || (a.Act.Principal != 0 && len(a.Act.Path) > 0))
+	followed := a.Feed != nil && a.Principal != 0 && len(a.Path) > 0
 	if !followed || !(a.Cache > 0) {
 		return 0
 	}
@@ -180,7 +179,9 @@ func (a *answer) candidate(c *Credential, k key) *candidate {
 		if a.Act.Username == "" {
 			n.entry.session.Actor = a.Act.Sub
 		}
-		n.actor = ownerOf(a.Act.Principal, a.Act.Path)
+		if a.Act.Principal != 0 { // its session; else it only began the user's own
+			n.actor = ownerOf(a.Act.Principal, a.Act.Path)
+		}
 	}
 	return n
 }

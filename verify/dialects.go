@@ -128,10 +128,13 @@ func CalAmp() Finder {
 }
 
 // EduBrite finds the cookies SESSION_ID and SESSION_INFO, and the user whom a call
-// of an API session is made for in REAL_UNAME. Users that do not exist are
-// refused, whatever the mount's options say of making them, and so is an empty
-// REAL_UNAME.
-func EduBrite() Finder {
+// of an API session is made for in REAL_UNAME. Names that begin as those of API
+// users do, api_ if robots is "", are refused there. So are users that do not
+// exist, whatever the mount's options say of making them, and an empty REAL_UNAME.
+func EduBrite(robots string) Finder {
+	if robots == "" {
+		robots = "api_"
+	}
 	return func(r *http.Request) (Credential, error) {
 		id, err := cookie(r, "SESSION_ID")
 		if err != nil {
@@ -149,7 +152,7 @@ func EduBrite() Finder {
 		switch {
 		case err != nil:
 			return Credential{}, err
-		case sent && user == "":
+		case sent && (user == "" || strings.HasPrefix(user, robots)):
 			return Credential{}, ErrRefused
 		case sent:
 			c.User, c.Kind = user, "api"

@@ -25,7 +25,7 @@ var finders = map[string]struct {
 	"electa":      {Electa(), electa.Definition()},
 	"sbt":         {SBT(), sbt.Definition()},
 	"calamp":      {CalAmp(), calamp.Definition()},
-	"edubrite":    {EduBrite(), edubrite.Definition()},
+	"edubrite":    {EduBrite(""), edubrite.Definition()},
 	"domainpunch": {DomainPunch(""), domainpunch.Definition()},
 }
 
@@ -76,6 +76,8 @@ var calls = []string{
 	"GET /\nCookie: SESSION_ID=a; SESSION_INFO=b\nREAL_UNAME: charles",
 	"GET /\nCookie: SESSION_ID=a; SESSION_INFO=b\nREAL_UNAME: charles|c@example.com|Charles",
 	"GET /\nCookie: SESSION_ID=a; SESSION_INFO=b\nREAL_UNAME: charles\nREAL_UNAME: dora",
+	"GET /\nCookie: SESSION_ID=a; SESSION_INFO=b\nREAL_UNAME: api_2",
+	"GET /\nCookie: SESSION_ID=a; SESSION_INFO=b\nREAL_UNAME:  api_2|x",
 	"GET /\nCookie: SESSION_ID=a; SESSION_INFO=b\nREAL-UNAME: charles",
 	"GET /\nCookie: SESSION_ID=a; SESSION_INFO=b\nREAL_UNAME: ",
 	"GET /\nCookie: SESSION_ID=a; SESSION_INFO=b\nREAL_UNAME:  | ",

@@ -44,8 +44,8 @@ type world struct {
 	clock   turned // the server's
 	asks    atomic.Int64
 
-	key, user, verifier auth.PrincipalID
-	account             auth.AccountID
+	key, user, robot, verifier auth.PrincipalID
+	account                    auth.AccountID
 }
 
 const (
@@ -164,7 +164,7 @@ func (w *world) customers() {
 		robot := auth.User{Tenant: tenant.ID, Account: tenant.ID, Name: "api_1", Password: password, Active: true}
 		w.must(tx.PutUser(&robot))
 		w.must(tx.PutApp(&auth.App{Key: appKey, Account: tenant.ID, Name: "app"}))
-		w.account, w.key, w.user, w.verifier = a.ID, key.ID, user.ID, verifier.ID
+		w.account, w.key, w.user, w.robot, w.verifier = a.ID, key.ID, user.ID, robot.ID, verifier.ID
 		return nil
 	})
 }

@@ -234,6 +234,34 @@ func TestEndsMeanwhile(t *testing.T) {
 	}
 }
 
+// So is one that depends on where an account stands, when any account changes
+// meanwhile.
+func TestAccountMovesMeanwhile(t *testing.T) {
+	w := newWorld(t)
+	late := &lateAnswers{}
+	v := w.verify(func(o *Options) {
+		late.RoundTripper = o.HTTPClient.Transport
+		o.HTTPClient.Transport = late
+	}).follow()
+	token := w.login("sbt").Token
+	touch := func() {
+		w.update(func(tx auth.Tx) error {
+			a, err := tx.AccountByCode(0, verifierName)
+			if err != nil {
+				return err
+			}
+			return tx.PutAccount(&a)
+		})
+		v.caughtUp()
+	}
+	for code, remembered := range map[string]bool{"ACME-WEST-1": false, "": true} {
+		late.then(touch)
+		c := Credential{Token: token, Dialect: "sbt", Code: code}
+		v.want(c, nil, false)
+		v.want(c, nil, remembered)
+	}
+}
+
 // lateAnswers does something when an introspection was answered and before the
 // verifier hears of it.
 type lateAnswers struct {
