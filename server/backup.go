@@ -105,7 +105,7 @@ func Restore(ctx context.Context, cfg *config.Config, o RestoreOptions) error {
 	if err := fits(set, found.Peppers); err != nil {
 		return err
 	}
-	ended, err := begin(ctx, copied, &o)
+	ended, err := openCopy(ctx, copied, &o)
 	if err != nil {
 		return err
 	}
@@ -125,8 +125,8 @@ func Restore(ctx context.Context, cfg *config.Config, o RestoreOptions) error {
 	return tellRestored(&o, &found, ended, aside)
 }
 
-// begin makes the copy a database that a server can open, and ends its sessions.
-func begin(ctx context.Context, path string, o *RestoreOptions) (ended int, err error) {
+// openCopy makes the copy a database that a server can open, and ends its sessions.
+func openCopy(ctx context.Context, path string, o *RestoreOptions) (ended int, err error) {
 	store, err := openStore(ctx, path, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return 0, err
