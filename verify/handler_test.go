@@ -36,6 +36,7 @@ func TestHandler(t *testing.T) {
 		for i := 0; i < len(headers); i += 2 {
 			r.Header[headers[i]] = append(r.Header[headers[i]], headers[i+1])
 		}
+		r.Trailer = http.Header{"Sallyport-Account": nil}
 		before := r.Header.Clone()
 		rec := httptest.NewRecorder()
 		seen = nil
