@@ -43,10 +43,8 @@ type stream struct {
 	events   []byte
 }
 
-// begin says that events will follow. The server's own time limits are for
-// answers that end.
+// begin says that events will follow.
 func (s *stream) begin() {
-	_ = s.control.SetReadDeadline(time.Time{}) // where it cannot be set, there is none
 	h := s.w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -54,7 +52,8 @@ func (s *stream) begin() {
 	s.w.WriteHeader(http.StatusOK)
 }
 
-// send writes what was said. A follower that does not take it in time fails.
+// send writes what was said. A follower that does not take it in time fails. The
+// server's own time limit is for answers that end.
 func (s *stream) send() error {
 	if err := s.control.SetWriteDeadline(auth.SystemClock().Add(s.patience)); err != nil {
 		return err // a slow follower could hold us up for ever

@@ -168,6 +168,22 @@ func TestAnotherFeed(t *testing.T) {
 	}
 }
 
+// Whoever finds that something was missed begins afresh, and then goes on.
+func TestRecovers(t *testing.T) {
+	w := newWorld(t)
+	v := w.verify().follow()
+	g := w.login("electa")
+	v.want(electaCall(g), nil, false)
+	w.revoke(auth.Revocation{Session: w.login("electa").Session.ID})
+	v.caughtUp()
+	v.cache.restart(v.cache.mark().seq + 5) // as if it had heard of what nobody told
+	w.revoke(auth.Revocation{Session: w.login("electa").Session.ID})
+	v.caughtUp()
+	v.await("a heart-beat", v.isFresh)
+	v.want(electaCall(g), nil, false)
+	v.want(electaCall(g), nil, true)
+}
+
 // A server that starts again, with a clock an hour back, is followed from where it
 // stopped.
 func TestServerRestart(t *testing.T) {
