@@ -75,7 +75,7 @@ func basic(lines []string) (client, error) {
 		return client{}, errBasic
 	}
 	var room [128]byte
-	plain, err := base64.StdEncoding.Strict().AppendDecode(room[:0], []byte(strings.Trim(coded, " \t")))
+	plain, err := base64.StdEncoding.AppendDecode(room[:0], []byte(strings.Trim(coded, " \t")))
 	if err != nil {
 		return client{}, errBasic
 	}

@@ -188,6 +188,13 @@ func TestIntrospectionOfACall(t *testing.T) {
 			t.Errorf("%q of an account with a code: %v", more, got)
 		}
 	}
+	// Nobody acts for others over this dialect, even for a user of the own tenant.
+	acme := s.login("ACME", "acme-secret")
+	for _, more := range []string{"&user=" + dialecttest.CalAmpUser, "&kind=api&user=" + dialecttest.CalAmpUser, "&kind=browser"} {
+		if s.active(verifier, acme, more) {
+			t.Errorf("%q is active", more)
+		}
+	}
 }
 
 // TestIntrospectionIsAUse: a question counts, and keeps an idle session alive.
@@ -250,6 +257,17 @@ func TestIntrospectionWithoutAStore(t *testing.T) {
 	if reply.Status != http.StatusServiceUnavailable || reply.Header.Get("Retry-After") == "" || strings.Contains(reply.Body, "active") {
 		t.Errorf("answered\n%s", reply.Raw)
 	}
+
+	// The verifier is known, and the session has to be looked up.
+	s = serve(t, "", nil)
+	token = s.login("demo-client", "demo-secret")
+	s.Restart()
+	s.ask(verifier, aToken, "")
+	s.FailStore()
+	reply = s.Send(post(introspectPath, verifier, "token="+token))
+	if reply.Status != http.StatusServiceUnavailable || reply.Header.Get("Retry-After") == "" || strings.Contains(reply.Body, "active") {
+		t.Errorf("answered\n%s", reply.Raw)
+	}
 }
 
 // TestRevocation: a client ends its own tokens, whichever of its keys got them, and
@@ -295,6 +313,36 @@ func TestRevocation(t *testing.T) {
 	}
 	if last.Account != "ACME-WEST" || last.Dialect != "oauth2" {
 		t.Errorf("the audit has %+v", last)
+	}
+}
+
+// TestRevocationWhileLocked: whoever is locked out by others may give a token up.
+func TestRevocationWhileLocked(t *testing.T) {
+	s := serve(t, "", func(m *auth.Mount) { m.Names.Failures, m.LockBlocksTokens = 3, true })
+	me := basicOf("demo-client", "demo-secret")
+	token, other := s.login("demo-client", "demo-secret"), s.login("demo-client", "demo-secret")
+	s.Send(post(revokePath, me, "token=made-up"))
+	for range 3 {
+		s.Send(post(tokenPath, basicOf("demo-client", "x"), grant))
+	}
+	if s.active(verifier, token, "") {
+		t.Error("active while its owner is locked out")
+	}
+	if reply := s.Send(post(revokePath, me, "token="+token)); reply.Status != http.StatusOK {
+		t.Errorf("answered\n%s", reply.Raw)
+	}
+	s.Advance(time.Minute)
+	if s.active(verifier, token, "") || !s.active(verifier, other, "") {
+		t.Error("the token was not ended, or another one was")
+	}
+}
+
+// TestEndless: of a token that time does not end no end is told.
+func TestEndless(t *testing.T) {
+	s := serve(t, "", func(m *auth.Mount) { m.Policy = auth.Policy{Never: true} })
+	reply := s.Send(post(tokenPath, basicOf("demo-client", "demo-secret"), grant))
+	if strings.Contains(reply.Body, "expires_in") || strings.Contains(s.ask(verifier, tokenOf(reply), "").Body, `"exp"`) {
+		t.Errorf("answered\n%s", reply.Raw)
 	}
 }
 
@@ -345,7 +393,7 @@ func TestExchange(t *testing.T) {
 // TestExchangeRefused: nobody learns why a subject is not to be had.
 func TestExchangeRefused(t *testing.T) {
 	s := serve(t, "", nil)
-	fleet := basicOf("3", "fleet-secret")
+	fleet, acme := basicOf("3", "fleet-secret"), basicOf("ACME", "acme-delegate-secret")
 	want := s.exchange(fleet, subjectOf("nobody", userName))
 	if want.Status != http.StatusBadRequest || !strings.Contains(want.Body, `"invalid_request"`) {
 		t.Fatalf("answered\n%s", want.Raw)
@@ -354,8 +402,9 @@ func TestExchangeRefused(t *testing.T) {
 		"inactive": subjectOf(dialecttest.CalAmpInactive, userName), "out of reach": subjectOf("top@calamp.example", userName),
 		"in another case": subjectOf(strings.ToUpper(dialecttest.CalAmpUser), userName), "no name": subjectOf("", userName),
 		"endless": subjectOf(strings.Repeat("x", 500), userName), "no token": subjectOf(aToken, accessToken),
-		"a client's token":     subjectOf(s.login("CALAMP", "delegate-secret"), accessToken),
-		"a token out of reach": subjectOf(tokenOf(s.exchange(backEnd, subjectOf("top@calamp.example", userName))), accessToken),
+		"a client's token":         subjectOf(s.login("CALAMP", "delegate-secret"), accessToken),
+		"a token out of reach":     subjectOf(tokenOf(s.exchange(backEnd, subjectOf("top@calamp.example", userName))), accessToken),
+		"of another tenant's user": subjectOf(tokenOf(s.exchange(acme, subjectOf(dialecttest.CalAmpUser, userName))), accessToken),
 	} {
 		if got := s.exchange(fleet, subject); got.Raw != want.Raw {
 			t.Errorf("%s: answered\n%s", what, got.Raw)

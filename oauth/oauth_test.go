@@ -50,6 +50,7 @@ func accounts(t testing.TB, s *auth.Service) {
 
 		acme := account(auth.Account{Level: auth.Tenant, Code: "ACME"})
 		key(acme, auth.Key{}, "acme-secret")
+		key(acme, auth.Key{Name: "back end", Role: auth.Delegate}, "acme-delegate-secret")
 		west := account(auth.Account{Level: auth.Organization, Tenant: acme, Parent: acme, Code: "ACME-WEST"})
 		key(west, auth.Key{}, "west-secret")
 		key(west, auth.Key{Name: "second"}, "west-second-secret")
