@@ -440,3 +440,44 @@ func TestProxyToAnAPIOverTLS(t *testing.T) {
 		t.Errorf("the web socket answers %q %v", b, err)
 	}
 }
+
+// An API may take longer to answer than the server's time-outs are, which are for
+// logins.
+func TestProxyWaitsForTheAPI(t *testing.T) {
+	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(120 * time.Millisecond)
+		_, _ = io.WriteString(w, "late")
+	})
+	f := newKit(t).frontWith(t, func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = 40*time.Millisecond, 40*time.Millisecond }, to(t, a.URL))
+	one := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	for _, client := range []*http.Client{one, f.Client()} {
+		res, err := client.Do(f.ask(t, "GET", "/x", nil))
+		if err != nil {
+			t.Errorf("not answered: %v", err)
+			continue
+		}
+		b, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil || string(b) != "late" {
+			t.Errorf("%s: answered %q %v", res.Proto, b, err)
+		}
+	}
+}
+
+// While the API is slow to take a body, the client's time does not run.
+func TestProxyWaitsForTheAPIToRead(t *testing.T) {
+	const size = 32 << 20 // more than fits between the two
+	got := make(chan int64, 1)
+	a := newAPI(t, func(_ http.ResponseWriter, r *http.Request) {
+		time.Sleep(1500 * time.Millisecond)
+		n, _ := io.Copy(io.Discard, r.Body)
+		got <- n
+	})
+	rt := to(t, a.URL)
+	rt.Idle = time.Second
+	f := newKit(t).front(t, rt)
+	res, body := f.do(t, f.ask(t, "PUT", "/x", io.LimitReader(endless{}, size)))
+	if n := <-got; res.StatusCode != 200 || n != size {
+		t.Errorf("answered %d %s after %d bytes", res.StatusCode, body, n)
+	}
+}

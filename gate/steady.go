@@ -102,13 +102,11 @@ func (e *bodyError) Unwrap() error { return e.error }
 func (b *body) Read(p []byte) (int, error) {
 	b.steady.setRead(auth.SystemClock().Add(b.steady.idle))
 	n, err := b.ReadCloser.Read(p)
-	if err != nil {
-		// The server watches the connection from now on, and would take a deadline
-		// that passes for a client that went away.
-		b.steady.setRead(time.Time{})
-		if !errors.Is(err, io.EOF) {
-			err = &bodyError{err}
-		}
+	// Until the next read it is the API that takes its time, and over HTTP/2 a
+	// deadline that passes meanwhile ends the body.
+	b.steady.setRead(time.Time{})
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = &bodyError{err}
 	}
 	return n, err
 }
