@@ -6,3 +6,10 @@ func WaitingTurns(s *Service) int {
 	defer s.turns.mu.Unlock()
 	return len(s.turns.of)
 }
+
+// OwnEnds is how many ends of its own the service remembers until it reads of them.
+func OwnEnds(s *Service) int {
+	s.counts.lag.mu.Lock()
+	defer s.counts.lag.mu.Unlock()
+	return len(s.counts.lag.own) + len(s.counts.lag.past)
+}

@@ -42,7 +42,7 @@ func (l *lag) turn() {
 	}
 }
 
-// read counts a notice that was read at now. What concerns no session is not
+// heard counts a notice that was read at now. What concerns no session is not
 // counted, nor what a store of an older version announced.
 func (l *lag) heard(n Notice, now time.Time) {
 	if n.At.IsZero() || n.Kind == ChangedGuard || n.Kind == ChangedOther {

@@ -210,6 +210,9 @@ func TestRevocationLag(t *testing.T) {
 		if total, late, sum := read(other); total != ends || late < ends/2 || sum < ends*50*time.Millisecond || sum > ends*200*time.Millisecond {
 			t.Errorf("the other node: %d of %d late, by %v", late, total, sum)
 		}
+		if n := auth.OwnEnds(one); n != 0 {
+			t.Errorf("%d ends are remembered after they were read of", n)
+		}
 		if age := other.Stats().FeedAge; age > 200*time.Millisecond {
 			t.Errorf("the feed was heard of %v ago", age)
 		}

@@ -191,14 +191,14 @@ func TestTracesOfStrangersAreNotContinued(t *testing.T) {
 			})
 			r := loggedIn(t, s, "electa")
 			r.Header.Del("sallyport_account")
-			r.Header["Traceparent"] = c.parents
+			r.Header["Traceparent"], r.Header["Tracestate"] = c.parents, []string{"a=b"}
 			through(t, s, r)
 			check := spanNamed(t, collected.arrived(t, s), "check proxy")
 			if hex.EncodeToString(check.GetTraceId()) == aTrace || len(check.GetParentSpanId()) != 0 {
 				t.Errorf("the trace was continued: %v", check)
 			}
-			if got := behind["Traceparent"]; len(got) != 1 || strings.Contains(got[0], aTrace) {
-				t.Errorf("the API behind is told %q", got)
+			if got := behind["Traceparent"]; len(got) != 1 || strings.Contains(got[0], aTrace) || len(behind["Tracestate"]) != 0 {
+				t.Errorf("the API behind is told %q, %q", got, behind["Tracestate"])
 			}
 		})
 	}
