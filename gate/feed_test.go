@@ -241,6 +241,7 @@ func TestFeedRefuses(t *testing.T) {
 		t.Errorf("plain HTTP: %d", rec.Code)
 	}
 
+	nobody(t, f)
 	f.open.Store(maxFollowers)
 	res, err := http.DefaultClient.Do(feedRequest(t, server.URL, ""))
 	must(t, err)
@@ -316,9 +317,15 @@ func TestFeedSlowFollower(t *testing.T) {
 	if _, err := ours.Read(b); err != nil || f.open.Load() != 1 {
 		t.Fatalf("%v, %d followers", err, f.open.Load())
 	}
+	nobody(t, f)
+}
+
+// nobody waits until no follower is left.
+func nobody(t *testing.T, f *Feed) {
+	t.Helper()
 	for end := time.Now().Add(30 * time.Second); f.open.Load() != 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("a follower that reads nothing is still there")
+			t.Fatal("followers are still there")
 		}
 	}
 }
