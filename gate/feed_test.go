@@ -258,12 +258,15 @@ func TestFeedRefuses(t *testing.T) {
 func TestFeedStops(t *testing.T) {
 	k := newKit(t)
 	f := k.followable(t)
+	f.recheck = time.Hour
 	server := httptest.NewUnstartedServer(f)
 	server.Config.RegisterOnShutdown(f.Stop)
 	server.Start()
 	s := open(t, server.Client(), feedRequest(t, server.URL, ""))
 	s.alive()
-	must(t, server.Config.Shutdown(t.Context()))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	must(t, server.Config.Shutdown(ctx))
 	for range 100 {
 		if s.next() == "end" {
 			break
