@@ -112,8 +112,8 @@ func (x *extAuthz) drain(ctx context.Context) error {
 	case <-done:
 		return nil
 	case <-ctx.Done():
-		x.grpc.Stop() // which GracefulStop waits for, too
-		<-done
+		// Not waiting for GracefulStop: it returns when the last check does.
+		go x.grpc.Stop()
 		return ctx.Err()
 	}
 }

@@ -305,6 +305,71 @@ func TestExtAuthzStops(t *testing.T) {
 	}
 }
 
+// slow answers when it is told to.
+type slow struct {
+	authv3.UnimplementedAuthorizationServer
+	begun, answer chan struct{}
+}
+
+func (s *slow) Check(context.Context, *authv3.CheckRequest) (*authv3.CheckResponse, error) {
+	s.begun <- struct{}{}
+	<-s.answer
+	return &authv3.CheckResponse{}, nil
+}
+
+// A check that was begun is answered before the listener ends, and one that takes
+// too long does not keep it.
+func TestExtAuthzDrains(t *testing.T) {
+	for name, patient := range map[string]bool{"in time": true, "too late": false} {
+		t.Run(name, func(t *testing.T) {
+			l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			service := &slow{begun: make(chan struct{}), answer: make(chan struct{})}
+			x := &extAuthz{listener: l, grpc: grpc.NewServer()}
+			authv3.RegisterAuthorizationServer(x.grpc, service)
+			served := make(chan error, 1)
+			go func() { served <- x.run(t.Context()) }()
+			envoy, _ := dialEnvoy(t, &Server{extAuthz: x}, insecure.NewCredentials())
+			asked := make(chan error, 1)
+			go func() {
+				_, err := envoy.Check(context.Background(), &authv3.CheckRequest{})
+				asked <- err
+			}()
+			<-service.begun
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			drained := make(chan error, 1)
+			go func() { drained <- x.drain(ctx) }()
+			for { // until it takes no more
+				c, err := net.Dial("tcp", l.Addr().String())
+				if err != nil {
+					break
+				}
+				_ = c.Close()
+			}
+			if patient {
+				close(service.answer)
+			} else {
+				cancel()
+			}
+			if err := <-asked; (err == nil) != patient {
+				t.Errorf("the check is answered %v", err)
+			}
+			if err := <-drained; (err == nil) != patient {
+				t.Errorf("drained: %v", err)
+			}
+			if !patient {
+				close(service.answer)
+			}
+			if err := <-served; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestExtAuthzAddressIsTaken(t *testing.T) {
 	s, _ := withEnvoy(t, config.MutualTLS{})
 	cfg := configured(t.TempDir())
