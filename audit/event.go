@@ -20,6 +20,7 @@ const (
 	HandOff    Kind = "hand-off"   // a hand-off was issued
 	FairUse    Kind = "fair-use"   // a credential logged in more often than it needs to
 	Change     Kind = "change"     // an account, key, app, user or policy was created or altered
+	Export     Kind = "export"     // an administrator took a copy of the audit
 )
 
 // Event is one entry of the audit. Empty fields are left out of its encoding.
