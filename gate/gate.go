@@ -65,5 +65,5 @@ func plain(w http.ResponseWriter, status int, text string) {
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, "sallyport: "+text+"\n") //nolint:gosec // plain text, and all of it is ours
+	_, _ = io.WriteString(w, "sallyport: "+text+"\n")
 }
