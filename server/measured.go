@@ -33,7 +33,7 @@ type operation struct {
 var storeBuckets = []float64{25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3, 1, 2.5, 5}
 
 // auditKinds are the kinds of events, so that each has its counter from the start.
-var auditKinds = [...]audit.Kind{audit.Login, audit.Refusal, audit.Logout, audit.Revocation, audit.Lock, audit.FairUse, audit.HandOff, audit.Change}
+var auditKinds = [...]audit.Kind{audit.Login, audit.Refusal, audit.Logout, audit.Revocation, audit.Lock, audit.FairUse, audit.HandOff, audit.Change, audit.Export}
 
 // measure wraps a store and tells r about it.
 func measure(s auth.Store, r prometheus.Registerer, t *tracing) *measured {

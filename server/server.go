@@ -23,12 +23,8 @@ import (
 
 // Options are what a configuration file cannot say.
 type Options struct {
-	Log io.Writer // nil: standard error
-
-	// Upstream answers the calls that pass the gate, in this process, where the
-	// configuration has no routes. nil: there is nothing behind
-	// it, and whoever asks for more than a login or a check gets 404.
-	Upstream http.Handler
+	Log     io.Writer // nil: standard error
+	Version string    // of the program, for administrators to see
 
 	// InsecureLoopback serves plain HTTP to this machine. For the demo.
 	InsecureLoopback bool
@@ -86,6 +82,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (_ *Server, err err
 	if err := s.listenAdmin(ctx, o.AdminElsewhere); err != nil {
 		return nil, err
 	}
+	s.serveAPI(o.Version)
 	return s, nil
 }
 
@@ -155,8 +152,6 @@ func (s *Server) mount(ctx context.Context, o Options) error {
 			return err
 		}
 		s.others = s.tracing.around(proxy)
-	case o.Upstream != nil:
-		s.others = s.tracing.around(g.Guard(o.Upstream))
 	}
 	return s.listenExtAuthz(ctx, g)
 }

@@ -1,0 +1,93 @@
+package server
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/netip"
+
+	administration "github.com/sallyport/sallyport/admin"
+	"github.com/sallyport/sallyport/admin/api"
+	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/config"
+	"github.com/sallyport/sallyport/dialect"
+	"github.com/sallyport/sallyport/internal/origin"
+)
+
+// operations are what administrators can do, over everything that is mounted.
+func (s *Server) operations(version string) *administration.Admin {
+	return administration.New(administration.Options{Service: s.service, Logger: s.log, Version: version, Mounts: mountInfos(s.router, s.cfg.Mounts)})
+}
+
+// mountInfos describes what is mounted, for people.
+func mountInfos(router *dialect.Router, configured []config.Mount) []administration.MountInfo {
+	var list []administration.MountInfo
+	for _, m := range router.Mounts() {
+		info := administration.MountInfo{Mount: m.Mount, Prefix: m.Prefix}
+		if info.Prefix == "" {
+			info.Prefix = "/"
+		}
+		for i := range configured {
+			if configured[i].Name == m.Mount.Name {
+				info.Hosts = configured[i].Hosts
+			}
+		}
+		for _, d := range Dialects() {
+			if d.Name == m.Mount.Dialect {
+				info.Title = d.Title
+			}
+		}
+		list = append(list, info)
+	}
+	return list
+}
+
+// serveAPI adds the administration API to the admin listener, if there is one.
+func (s *Server) serveAPI(version string) {
+	if s.admin == nil {
+		return
+	}
+	from := origin.New(s.cfg.TrustedProxies, true) // this machine may do without TLS
+	s.admin.mux.Handle(api.Prefix+"/", s.operations(version).Handler(administration.HandlerOptions{
+		Origin: func(r *http.Request) (auth.Origin, bool) {
+			p := from.Of(r)
+			return auth.Origin{Source: p.Source, Request: s.origin.NewID()}, p.Secure
+		},
+	}))
+}
+
+// Administration is the administration of a server that does not run: the same API,
+// in this process, for whoever has the server's files in hands.
+type Administration struct {
+	http.Handler
+	server *Server
+}
+
+// OpenAdmin opens the database of a server that does not run, for administration by
+// the given name, as an owner everywhere. It refuses while a server runs on it.
+func OpenAdmin(ctx context.Context, cfg *config.Config, name, version string, log io.Writer) (_ *Administration, err error) {
+	s := &Server{cfg: cfg, log: newLogger(logTo(log), level(cfg.Log.Level), cfg.Log.Format),
+		origin: origin.New(nil, true), registry: newRegistry()}
+	defer func() {
+		if err != nil {
+			_ = s.Close() // the first error counts
+		}
+	}()
+	if err := s.openCore(ctx); err != nil {
+		return nil, err
+	}
+	s.router = dialect.NewRouter(dialect.RouterOptions{Origin: s.from, Logger: s.log})
+	if err := mountAll(s.router, s.service, cfg.Mounts); err != nil {
+		return nil, err
+	}
+	h := s.operations(version).Handler(administration.HandlerOptions{
+		As: administration.LocalOwner(name),
+		Origin: func(*http.Request) (auth.Origin, bool) {
+			return auth.Origin{Source: netip.Addr{}, Request: s.origin.NewID()}, true
+		},
+	})
+	return &Administration{Handler: h, server: s}, nil
+}
+
+// Close closes the database.
+func (a *Administration) Close() error { return a.server.Close() }
