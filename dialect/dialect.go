@@ -33,6 +33,14 @@ type Admitter interface {
 	Admit(answer http.Header, call *http.Request, b *auth.Bearer)
 }
 
+// Stripper is a dialect that takes its credentials out of a call that goes on to
+// the API behind: from wherever its Token looks, and whatever else of its
+// secrets clients are known to send along. The request and its headers are a
+// copy that it may change; the body may be read and replaced.
+type Stripper interface {
+	Strip(r *http.Request)
+}
+
 // Handler answers one endpoint of the login family. The channel is secure, the
 // body bounded and the reply marked no-store before it is called.
 type Handler func(w http.ResponseWriter, r *http.Request, from auth.Origin)

@@ -75,7 +75,9 @@ func TestUnwrapped(t *testing.T) {
 		return r
 	}
 	var behind http.Header
-	api := g.Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { behind = r.Header; w.WriteHeader(http.StatusTeapot) }))
+	up := newAPI(t, func(w http.ResponseWriter, r *http.Request) { behind = r.Header; w.WriteHeader(http.StatusTeapot) })
+	api, err := g.Proxy([]Route{to(t, up.URL)})
+	must(t, err)
 
 	// The proxy.
 	r := carrying("https://x/sed/api-sl.php?c=set", "")

@@ -34,8 +34,8 @@ type Assertions struct {
 	// Issuer is who signs: a URL under which [KeysPath] is served. "": nobody.
 	Issuer string
 
-	// Audience is the API that forward-auth, ext_authz and [Gate.Guard] check for.
-	// "": they send no assertion.
+	// Audience is the API that forward-auth and ext_authz check for. "": they
+	// send no assertion; the reverse proxy does where a route says so.
 	Audience string
 
 	// KeysSince is when the key set became what it is at the start: a primary key

@@ -9,9 +9,7 @@
 //     (Traefik, Caddy, nginx), about a call that the proxy describes in headers;
 //   - [Gate.ExtAuthz] answers Envoy, which describes the call in a message;
 //   - [Gate.Proxy] passes on calls to the API of their route, without their
-//     credential, and is the proxy itself;
-//   - [Gate.Guard] stands before a handler and passes on what is allowed,
-//     without its credential.
+//     credential, and is the proxy itself.
 //
 // It also owns the identity headers, [AccountHeader] and its siblings: nobody
 // else may set them, and what a client sends under those names, in any spelling

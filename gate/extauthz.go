@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/peer"
 
 	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/dialect"
 )
 
 // ExtAuthz answers Envoy's external authorization, the gRPC service
@@ -69,7 +70,7 @@ func (x *ExtAuthz) check(ctx context.Context, q *authv3.CheckRequest) *authv3.Ch
 	}
 	out := call.Clone(ctx)
 	for _, m := range x.gate.o.Router.Covering(call.Host, merged(call.URL.Path)) {
-		if s, ok := m.Dialect.(Stripper); ok {
+		if s, ok := m.Dialect.(dialect.Stripper); ok {
 			s.Strip(out)
 		}
 	}

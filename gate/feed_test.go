@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -354,3 +355,38 @@ func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{} }
 type loopbackConn struct{ net.Conn }
 
 func (loopbackConn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
+
+// A node that had to start afresh lets its followers go: they come back, and are
+// told to forget.
+func TestFeedStartsAfresh(t *testing.T) {
+	k := newKit(t)
+	k.followable(t)
+	store := &losing{Store: k.store}
+	service, err := auth.Open(t.Context(), store, auth.Options{Keys: k.service.Keys()})
+	must(t, err)
+	t.Cleanup(func() { _ = service.Close() })
+	f := NewFeed(FeedOptions{Service: service, Origin: origin.New(nil, true), Logger: slog.New(slog.DiscardHandler)})
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	t.Cleanup(f.Stop)
+	s := open(t, server.Client(), feedRequest(t, server.URL, ""))
+	s.next()
+	s.alive()
+	store.lost.Store(true)
+	if got := s.next(); got != "end" {
+		t.Errorf("it goes on with %q", got)
+	}
+}
+
+// losing is a store that does not know the position in the feed any more, once.
+type losing struct {
+	auth.Store
+	lost atomic.Bool
+}
+
+func (l *losing) Feed(ctx context.Context, after uint64, limit int) ([]auth.Notice, error) {
+	if l.lost.Swap(false) {
+		return nil, auth.ErrNotFound
+	}
+	return l.Store.Feed(ctx, after, limit)
+}

@@ -23,6 +23,7 @@ import (
 // every host, and each alone at a host of its own.
 type kit struct {
 	*Gate
+	t       testing.TB
 	store   auth.Store
 	service *auth.Service
 	late    atomic.Int64 // how far the clock was turned, in nanoseconds
@@ -52,7 +53,7 @@ func newKit(t testing.TB) *kit {
 	store, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(t.TempDir(), "test.db"), Logger: slog.New(slog.DiscardHandler)})
 	must(t, err)
 	t.Cleanup(func() { _ = store.Close() })
-	k := &kit{store: store}
+	k := &kit{t: t, store: store}
 	service, err := auth.Open(ctx, store, auth.Options{Keys: keys, Clock: func() time.Time {
 		return time.Now().Add(time.Duration(k.late.Load()))
 	}})

@@ -167,7 +167,7 @@ func (f *forwarding) rewrite(pr *httputil.ProxyRequest) {
 // strip has every dialect that clients may speak here take out its credential.
 func (f *forwarding) strip(r *http.Request) {
 	for _, m := range f.proxy.gate.o.Router.Covering(f.call.Host, merged(f.call.URL.Path)) {
-		if s, ok := m.Dialect.(Stripper); ok {
+		if s, ok := m.Dialect.(dialect.Stripper); ok {
 			s.Strip(r)
 		}
 	}

@@ -84,6 +84,27 @@ func to(t testing.TB, address string) Route {
 	return Route{Name: "api", Path: "/", Upstream: u, Connect: 10 * time.Second, Header: time.Minute, Idle: time.Minute}
 }
 
+// call sends a request through the proxy to an API that only listens. reached is
+// what came to it, nil if nothing.
+func (k *kit) call(r *http.Request) (w *httptest.ResponseRecorder, reached *http.Request, body string) {
+	t := k.t
+	t.Helper()
+	a := newAPI(t, func(_ http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		reached, body = r, string(b)
+	})
+	route := to(t, a.URL)
+	if k.o.Assertions.Issuer != "" {
+		route.Name, route.Assertion = k.o.Assertions.Audience, true
+	}
+	p, err := k.Proxy([]Route{route})
+	must(t, err)
+	r.RemoteAddr = clientAddr
+	w = httptest.NewRecorder()
+	p.ServeHTTP(w, r)
+	return w, reached, body
+}
+
 // front is the proxy, served over TLS to real clients.
 type front struct {
 	*kit

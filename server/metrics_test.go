@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"regexp"
@@ -25,6 +26,16 @@ type demoSetup struct {
 	Options
 }
 
+// leadTo puts an API behind the reverse proxy.
+func (d *demoSetup) leadTo(t *testing.T, api http.HandlerFunc) {
+	t.Helper()
+	behind := httptest.NewServer(api)
+	t.Cleanup(behind.Close)
+	r := config.Route{Name: "api", Upstream: behind.URL}
+	r.SetDefaults()
+	d.Routes = []config.Route{r}
+}
+
 // watched is a server with every dialect, the demo's customers and an API behind
 // it, that believes what a proxy on this machine says and answers administrators.
 func watched(t *testing.T, adjust func(*demoSetup)) *Server {
@@ -37,7 +48,8 @@ func watched(t *testing.T, adjust func(*demoSetup)) *Server {
 		t.Fatal(err)
 	}
 	cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
-	setup := demoSetup{cfg, Options{Log: t.Output(), Upstream: http.HandlerFunc(echo)}}
+	setup := demoSetup{cfg, Options{Log: t.Output()}}
+	setup.leadTo(t, echo)
 	if adjust != nil {
 		adjust(&setup)
 	}

@@ -128,7 +128,7 @@ const (
 func TestTraces(t *testing.T) {
 	var behind http.Header
 	s, c := traced(t, func(o *demoSetup) {
-		o.Upstream = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { behind = r.Header.Clone() })
+		o.leadTo(t, func(_ http.ResponseWriter, r *http.Request) { behind = r.Header.Clone() })
 	})
 	r := loggedIn(t, s, "electa")
 	r.Header.Del("sallyport_account")
@@ -184,7 +184,7 @@ func TestTracesOfStrangersAreNotContinued(t *testing.T) {
 			var behind http.Header
 			s, collected := traced(t, func(o *demoSetup) {
 				o.InsecureLoopback = true
-				o.Upstream = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { behind = r.Header.Clone() })
+				o.leadTo(t, func(_ http.ResponseWriter, r *http.Request) { behind = r.Header.Clone() })
 				if !c.trusted {
 					o.TrustedProxies = nil
 				}
