@@ -58,7 +58,9 @@ func mountOne(router *dialect.Router, service *auth.Service, c *config.Mount) er
 	if err := m.Validate(); err != nil {
 		return c.Errorf("", "%s", reason(err))
 	}
-	service.CountFor(m)
+	if service != nil { // the doctor mounts without one
+		service.CountFor(m)
+	}
 	if err := router.Mount(c.Hosts, strings.TrimSuffix(c.Prefix, "/"), m, d); err != nil {
 		return c.Errorf("", "%v", err)
 	}

@@ -67,7 +67,7 @@ func newRoot() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.Flags().Bool("version", false, "print the version") // else cobra adds -v, which elsewhere is verbose
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newInit(), newServe(), newDemo(), newApply(), newKeys(), newBackup(), newRestore(), newVersion())
+	root.AddCommand(newInit(), newServe(), newDemo(), newApply(), newKeys(), newBackup(), newRestore(), newDoctor(), newVersion())
 	return root
 }
 

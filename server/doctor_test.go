@@ -1,0 +1,309 @@
+package server
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/config"
+)
+
+// patient is a server's folder to spoil.
+type patient struct {
+	*testing.T
+	dir string
+}
+
+func (p *patient) path(name string) string { return filepath.Join(p.dir, name) }
+
+// edit replaces a text of the configuration, which has to be there.
+func (p *patient) edit(old, with string) {
+	p.Helper()
+	b, err := os.ReadFile(p.path(initConfig))
+	if err != nil || !strings.Contains(string(b), old) {
+		p.Fatalf("no %q in the configuration: %v", old, err)
+	}
+	p.must(os.WriteFile(p.path(initConfig), []byte(strings.Replace(string(b), old, with, 1)), 0o600))
+}
+
+func (p *patient) must(err error) {
+	p.Helper()
+	if err != nil {
+		p.Fatal(err)
+	}
+}
+
+// apply applies a file to the patient's database.
+func (p *patient) apply(text string) {
+	p.Helper()
+	p.must(Apply(p.Context(), ApplyOptions{File: "-", In: strings.NewReader(text), Data: p.path(initData), Keys: p.path(initKeys), Actor: "test", Out: p.Output(), Log: p.Output()}))
+}
+
+// certificate puts another certificate there, signed by itself or by an authority
+// that nobody knows.
+func (p *patient) certificate(from, to time.Time, signed bool) {
+	p.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	p.must(err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "server"}, NotBefore: from, NotAfter: to, DNSNames: []string{"api.example.com"}}
+	parent := template
+	if !signed {
+		parent = &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "authority"}, NotBefore: from, NotAfter: to, IsCA: true, BasicConstraintsValid: true}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, private.Public(), private)
+	p.must(err)
+	keyDER, err := x509.MarshalPKCS8PrivateKey(private)
+	p.must(err)
+	p.must(errors.Join(os.Remove(p.path(initCert)), os.Remove(p.path(initCertKey))))
+	p.must(errors.Join(writePEM(p.path(initCert), "CERTIFICATE", der), writePEM(p.path(initCertKey), "PRIVATE KEY", keyDER)))
+}
+
+func (p *patient) execute(statement string) {
+	p.Helper()
+	db, err := sql.Open("sqlite", p.path(initData))
+	p.must(err)
+	_, err = db.ExecContext(p.Context(), statement)
+	p.must(errors.Join(err, db.Close()))
+}
+
+// newPatient is healthy, but for what an example is.
+func newPatient(t *testing.T) *patient {
+	t.Helper()
+	dir, _ := initialized(t, func(o *InitOptions) { o.Listen, o.AdminListen = "127.0.0.1:0", "127.0.0.1:0" })
+	p := &patient{t, dir}
+	customers, err := os.ReadFile(p.path(initCustomers))
+	p.must(err)
+	p.apply(string(customers))
+	return p
+}
+
+// A folder that Init has made has nothing bad, and what is to be warned of is
+// what Init said.
+func TestDoctorOfTheHealthy(t *testing.T) {
+	found := Examine(t.Context(), newPatient(t).path(initConfig))
+	if err := found.Err(); err != nil {
+		t.Error(err)
+	}
+	areas := map[string]bool{}
+	for _, f := range found {
+		areas[f.Area] = true
+		expected := strings.Contains(f.What, "signed by itself") || strings.Contains(f.What, "no second factor") ||
+			f.Area == "clock" || f.Area == "disk" // this machine's
+		if f.Level != Fine && !expected || f.Level != Fine && f.Mend == "" {
+			t.Errorf("%+v", f)
+		}
+	}
+	for _, area := range []string{"configuration", "tls", "disk", "keys", "clock", "database", "people", "mounts", "listen"} {
+		if !areas[area] {
+			t.Errorf("nothing is said of %s", area)
+		}
+	}
+}
+
+// Whatever is spoiled is found, and what is told names it.
+func TestDoctorFinds(t *testing.T) {
+	now := time.Now()
+	const tlsLine = "tls: {cert: tls.crt, key: tls.key}\n"
+	for name, c := range map[string]struct {
+		spoil func(*patient)
+		level Level
+		area  string
+		what  string
+	}{
+		"no file":       {func(p *patient) { p.must(os.Remove(p.path(initConfig))) }, Bad, "configuration", "no such file"},
+		"a field":       {func(p *patient) { p.edit("listen:", "lissen:") }, Bad, "configuration", `did you mean "listen"`},
+		"its mode":      {func(p *patient) { p.must(os.Chmod(p.path(initConfig), 0o666)) }, Bad, "configuration", "(mode 0666)"},
+		"a wide proxy":  {func(p *patient) { p.edit(tlsLine, tlsLine+"trusted_proxies: [127.0.0.1, 198.18.0.0/15]\n") }, Warning, "configuration", "198.18.0.0/15"},
+		"an open admin": {func(p *patient) { p.edit("admin:\n", "admin:\n  open: true\n") }, Warning, "configuration", "open to other machines"},
+		"in clear": {func(p *patient) {
+			p.edit(tlsLine, "trusted_proxies: [127.0.0.1]\n")
+			p.edit("admin:\n", "admin:\n  open: true\n")
+		}, Bad, "configuration", "without TLS"},
+		"no certificate": {func(p *patient) { p.must(os.Remove(p.path(initCert))) }, Bad, "tls", "tls.crt: no such file"},
+		"another's key":  {func(p *patient) { p.must(os.Rename(p.path(initKeys), p.path(initCertKey))) }, Bad, "tls", "tls.key"},
+		"expired":        {func(p *patient) { p.certificate(now.AddDate(0, 0, -9), now.AddDate(0, 0, -2), true) }, Bad, "tls", "expired on " + day(now.AddDate(0, 0, -2))},
+		"too early":      {func(p *patient) { p.certificate(now.AddDate(0, 0, 1), now.AddDate(0, 0, 90), true) }, Bad, "tls", "is not good before"},
+		"expires soon":   {func(p *patient) { p.certificate(now, now.Add(10*24*time.Hour+time.Hour), true) }, Warning, "tls", "in 10 days"},
+		"signed by whom": {func(p *patient) { p.certificate(now, now.AddDate(0, 0, 90), false) }, Warning, "tls", "does not trust the certificate"},
+		"a public key":   {func(p *patient) { p.must(os.Chmod(p.path(initCertKey), 0o604)) }, Bad, "tls", "everybody on this machine can open"},
+		"another name":   {func(p *patient) { p.edit("# hosts: [api.example.com]", "hosts: [api.example.com]") }, Bad, "tls", "not for api.example.com, where mount electa"},
+		"envoy's signers": {func(p *patient) {
+			p.edit(tlsLine, tlsLine+"trusted_proxies: [127.0.0.1]\next_authz: {listen: '127.0.0.1:0', tls: {cert: tls.crt, key: tls.key, client_ca: keys.json}}\n")
+		}, Bad, "ext_authz.tls", "holds no certificate"},
+		"no folder":       {func(p *patient) { p.edit("data: sallyport.db", "data: no/where.db") }, Bad, "disk", "is not there"},
+		"a public folder": {func(p *patient) { p.must(os.Chmod(p.dir, 0o777)) }, Bad, "disk", "others may write into"},
+		"no writing":      {func(p *patient) { p.edit("data: sallyport.db", "data: /proc/sallyport.db") }, Bad, "disk", "nothing can be kept in /proc"},
+		"keys' mode":      {func(p *patient) { p.must(os.Chmod(p.path(initKeys), 0o640)) }, Bad, "keys", "has mode 0640"},
+		"no keys":         {func(p *patient) { p.must(os.Remove(p.path(initKeys))) }, Bad, "keys", "there is a database and no key set"},
+		"damaged keys":    {func(p *patient) { p.must(os.WriteFile(p.path(initKeys), []byte("{}"), 0o600)) }, Bad, "keys", "not a Tink keyset"},
+		"other keys": {func(p *patient) {
+			p.must(os.Remove(p.path(initKeys)))
+			_, err := openKeys(p.path(initKeys), p.path("none"), slog.New(slog.DiscardHandler))
+			p.must(err)
+		}, Bad, "keys", "not the one of this database"},
+		"many keys": {func(p *patient) {
+			for range manyKeys - 1 {
+				_, err := RotateKeys(p.path(initKeys))
+				p.must(err)
+			}
+		}, Warning, "keys", "has 28 keys"},
+		"nothing yet":         {func(p *patient) { p.must(errors.Join(os.Remove(p.path(initKeys)), os.Remove(p.path(initData)))) }, Warning, "keys", "neither key set nor database"},
+		"no database":         {func(p *patient) { p.must(os.Remove(p.path(initData))) }, Warning, "database", "there is no database"},
+		"data's mode":         {func(p *patient) { p.must(os.Chmod(p.path(initData), 0o644)) }, Bad, "database", "(mode 0644)"},
+		"damage":              {func(p *patient) { p.execute("UPDATE audit_batches SET body = CAST(body || 'x' AS BLOB) WHERE seq = 2") }, Bad, "database", "batch 2"},
+		"no database of ours": {func(p *patient) { p.execute("PRAGMA application_id = 1") }, Bad, "database", "another program"},
+		"a newer one":         {func(p *patient) { p.execute("INSERT INTO goose_db_version (version_id, is_applied) VALUES (4711, 1)") }, Bad, "database", "version 4711"},
+		"an older one": {func(p *patient) {
+			p.execute("DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)")
+		}, Warning, "database", "this program's is"},
+		"junk": {func(p *patient) { p.must(os.WriteFile(p.path(initData), []byte(strings.Repeat("junk", 4096)), 0o600)) }, Bad, "database", "database"},
+		"the clock": {func(p *patient) {
+			store, err := openStore(p.Context(), p.path(initData), slog.New(slog.DiscardHandler))
+			p.must(err)
+			err = store.Update(p.Context(), func(tx auth.Tx) error {
+				return tx.Record(audit.Event{At: now.Add(2 * time.Hour), Kind: audit.Change})
+			})
+			p.must(errors.Join(err, store.Close()))
+		}, Bad, "clock", "in the future: the clock was put back"},
+		"a key for operators": {func(p *patient) { p.apply("tenants: [{code: EXAMPLE, keys: [{name: ops, role: operator}]}]") }, Warning, "people", "key EXAMPLE/ops (operator) is taken from every address"},
+		"an expired verifier": {func(p *patient) {
+			p.apply("tenants: [{code: EXAMPLE, keys: [{name: gate, role: verifier, expires: 2020-01-01}]}]")
+		}, Warning, "people", "gate (verifier) expired on 2020-01-01"},
+		"nobody":          {func(p *patient) { p.apply("tenants: [{code: OPERATORS, users: [{name: admin, active: false}]}]") }, Warning, "people", "nobody owns this server"},
+		"a dialect":       {func(p *patient) { p.edit("dialect: electa", "dialect: elektra") }, Bad, "mounts", "there is no dialect"},
+		"an option":       {func(p *patient) { p.edit("dialect: electa", "dialect: electa\n    options: {nothing: 1}") }, Bad, "mounts", "unknown field"},
+		"a path twice":    {func(p *patient) { p.edit("mounts:\n", "mounts:\n  - {dialect: electa, name: other}\n") }, Bad, "mounts", "claim"},
+		"no tenant":       {func(p *patient) { p.edit("tenant: EXAMPLE", "tenant: EXAMPEL") }, Warning, "mounts", "its tenant EXAMPEL is not in the database"},
+		"a tenant off":    {func(p *patient) { p.apply("tenants: [{code: EXAMPLE, disabled: true}]") }, Warning, "mounts", "its tenant EXAMPLE is disabled"},
+		"names unguarded": {func(p *patient) { p.edit("dialect: electa", "dialect: electa\n    lockout: {names: {failures: 0}}") }, Warning, "mounts", "guesses at one name are not stopped"},
+		"addresses too": {func(p *patient) {
+			p.edit("dialect: electa", "dialect: electa\n    lockout: {addresses: {failures: 0}}")
+		}, Warning, "mounts", "from one address are not stopped"},
+		"for ever":           {func(p *patient) { p.edit("dialect: electa", "dialect: electa\n    policy: {never: true}") }, Warning, "mounts", "do not end by themselves"},
+		"a demo's":           {func(p *patient) { p.edit("dialect: oauth2", "dialect: oauth2\n    options: {plain_address: true}") }, Warning, "mounts", "over http"},
+		"shared calls":       {func(*patient) {}, Fine, "mounts", "oauth2 covers calls that electa cover too"},
+		"no address of ours": {func(p *patient) { p.edit(`listen: "127.0.0.1:0"`, "listen: 192.0.2.1:0") }, Bad, "listen", "192.0.2.1:0"},
+		"free addresses":     {func(*patient) {}, Fine, "listen", "admin.listen 127.0.0.1:0 is free"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPatient(t)
+			c.spoil(p)
+			found := Examine(t.Context(), p.path(initConfig))
+			p.expect(found, c.level, c.area, c.what)
+			if err := found.Err(); (c.level == Bad) != errors.Is(err, ErrUnwell) {
+				t.Errorf("of all of it: %v", err)
+			}
+		})
+	}
+}
+
+func (p *patient) expect(found Findings, l Level, area, what string) {
+	p.Helper()
+	for _, f := range found {
+		if f.Level == l && f.Area == area && strings.Contains(f.What, what) && (l == Fine) == (f.Mend == "") {
+			return
+		}
+	}
+	p.Errorf("not found: %s %s %q in %+v", l, area, what, found)
+}
+
+// Files that belong to several users stop the next start.
+func TestDoctorOwners(t *testing.T) {
+	p := newPatient(t)
+	if err := os.Chown(p.path(initKeys), 4711, -1); err != nil {
+		t.Skip("only root can give files away:", err)
+	}
+	p.expect(Examine(t.Context(), p.path(initConfig)), Bad, "disk", "keys.json to user 4711")
+}
+
+func TestDoctorSpace(t *testing.T) {
+	for what, c := range map[string]struct {
+		space
+		level Level
+	}{
+		"network file system (NFS)": {space{kind: "NFS", far: true, free: 1 << 40}, Bad},
+		"tmpfs":                     {space{kind: "tmpfs", brief: true, free: 1 << 40}, Warning},
+		"1.0 MiB left":              {space{free: 1 << 20}, Bad},
+		"512.0 MiB left":            {space{free: 512 << 20}, Warning},
+		"7 more files":              {space{free: 1 << 40, known: true, files: 7}, Bad},
+	} {
+		d := &doctor{cfg: new(config.Config)}
+		d.space("dir", c.space)
+		(&patient{T: t}).expect(d.found, c.level, "disk", what)
+	}
+	d := &doctor{cfg: new(config.Config)}
+	if d.space("dir", space{free: 1 << 40}); len(d.found) > 0 {
+		t.Errorf("of room enough: %+v", d.found)
+	}
+	if s, err := spaceOf(t.TempDir()); err != nil && !errors.Is(err, errors.ErrUnsupported) || err == nil && s.free == 0 {
+		t.Errorf("this machine's: %+v, %v", s, err)
+	}
+}
+
+// The server's own addresses are its own, and others' are not.
+func TestDoctorBesideAServer(t *testing.T) {
+	p := newPatient(t)
+	cfg, err := config.Load(p.path(initConfig))
+	p.must(err)
+	s, _ := start(t, cfg)
+	p.edit(`listen: "127.0.0.1:0"`, "listen: "+s.Addr().String())
+	p.edit(`listen: "127.0.0.1:0"`, "listen: "+s.AdminAddr().String())
+	found := Examine(t.Context(), p.path(initConfig))
+	p.must(found.Err())
+	p.expect(found, Fine, "listen", "listen "+s.Addr().String()+" is answered by this server")
+	p.expect(found, Fine, "listen", "admin.listen "+s.AdminAddr().String()+" is answered by this server")
+
+	s.stopping.Store(true)
+	p.expect(Examine(t.Context(), p.path(initConfig)), Bad, "listen", "is not ready: stopping")
+	s.stopping.Store(false)
+
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	p.must(err)
+	go func() { _ = http.Serve(other, http.NotFoundHandler()) }()
+	defer other.Close()
+	p.edit(s.AdminAddr().String(), other.Addr().String())
+	p.expect(Examine(t.Context(), p.path(initConfig)), Bad, "listen", "another program, or a server with another configuration, listens on admin.listen")
+}
+
+func TestWide(t *testing.T) {
+	for network, want := range map[string]bool{
+		"10.0.0.0/8": false, "192.0.2.7/32": false, "192.0.2.0/24": false, "192.0.2.0/23": true, "8.0.0.0/7": true,
+		"2001:db8::/56": false, "2001:db8::/55": true, "fd00::/8": false, "127.0.0.0/8": false, "172.0.0.0/8": true,
+	} {
+		if got := wide(netip.MustParsePrefix(network)); got != want {
+			t.Errorf("%s is wide: %v", network, got)
+		}
+	}
+}
+
+func TestFindingsAreWritten(t *testing.T) {
+	found := Findings{{Fine, "disk", "a < b", ""}, {Bad, "keys", "two\nlines", "mend <it>"}}
+	var text, written strings.Builder
+	if err := errors.Join(found.Write(&text), found.WriteJSON(&written)); err != nil {
+		t.Fatal(err)
+	}
+	if want := "ok    disk           a < b\nbad   keys           two\n                     lines\n                     > mend <it>\n"; text.String() != want {
+		t.Errorf("\ngot\n%swant\n%s", &text, want)
+	}
+	var back Findings
+	if err := json.Unmarshal([]byte(written.String()), &back); err != nil || len(back) != 2 || back[0] != found[0] || back[1] != found[1] {
+		t.Errorf("as JSON: %+v, %v", back, err)
+	}
+}
