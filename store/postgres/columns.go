@@ -1,0 +1,52 @@
+package postgres
+
+import "github.com/sallyport/sallyport/auth"
+
+// Rows travel as one array for each column.
+
+type guardColumns struct {
+	key, name                      [][]byte
+	known                          []bool
+	failures, last, locked, forget []int64
+}
+
+func (c *guardColumns) add(g *auth.GuardRow) {
+	c.key, c.name, c.known = append(c.key, g.Key[:]), append(c.name, []byte(g.Name)), append(c.known, g.Known)
+	c.failures, c.last = append(c.failures, int64(g.Failures)), append(c.last, micros(g.Last))
+	c.locked, c.forget = append(c.locked, micros(g.Locked)), append(c.forget, micros(g.Forget))
+}
+
+// sessionColumns are the arguments of insertSessions.
+func sessionColumns(rows []*auth.SessionRow) []any {
+	const longs = 7
+	n := len(rows)
+	long := make([]int64, longs*n)
+	uses, expire := make([]int32, n), make([]bool, n)
+	digests, sources, attrs := make([][]byte, n), make([][]byte, n), make([][]byte, n)
+	dialects, apps := make([]string, n), make([]string, n)
+	for i, r := range rows {
+		for j, v := range [longs]int64{int64(r.ID), micros(r.Ends), int64(r.Principal), micros(r.Issued), micros(r.Cap), r.Idle.Microseconds(), int64(r.Capped)} {
+			long[j*n+i] = v
+		}
+		uses[i], expire[i] = int32(r.Uses), r.ExpireOnNew
+		digests[i], sources[i], attrs[i] = r.Digest[:], addrBytes(r.Source), []byte(r.Attrs)
+		dialects[i], apps[i] = r.Dialect, r.App
+	}
+	args := make([]any, 0, longs+7)
+	for j := range longs {
+		args = append(args, long[j*n:(j+1)*n])
+	}
+	return append(args, uses, expire, digests, dialects, apps, sources, attrs)
+}
+
+// handOffColumns are the arguments of insertHandOffs.
+func handOffColumns(rows []*auth.HandOffRow) []any {
+	n := len(rows)
+	ids, principals, issued, expires := make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
+	digests, attrs, dialects := make([][]byte, n), make([][]byte, n), make([]string, n)
+	for i, h := range rows {
+		ids[i], principals[i], issued[i], expires[i] = int64(h.ID), int64(h.Principal), micros(h.Issued), micros(h.Expires)
+		digests[i], attrs[i], dialects[i] = h.Digest[:], []byte(h.Attrs), h.Dialect
+	}
+	return []any{ids, digests, principals, dialects, attrs, issued, expires}
+}

@@ -1,0 +1,135 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/sallyport/sallyport/auth"
+)
+
+// Options say which database and how.
+type Options struct {
+	// URL of the database, as libpq reads it: several hosts, sslmode and so on.
+	// What it leaves out comes from PGHOST, PGPASSWORD, PGPASSFILE and their like.
+	// pool_max_conns is how many connections read single rows. Required
+	URL    string
+	Logger *slog.Logger // nil: slog.Default
+
+	writers  int           // connections that commit; 0: writers
+	patience time.Duration // 0: patience
+}
+
+// Connections of a store, each opened when it is first needed.
+const (
+	writers = 2 // while one waits for the disk, the other fills
+	hot     = 8 // single rows, unless the URL says otherwise
+	cold    = 4 // snapshots, changes and long reads
+)
+
+// Store is a database that any number of nodes share.
+type Store struct {
+	name  string // for people
+	log   *slog.Logger
+	queue *queue
+	write *pool
+	hot   *pool
+	cold  *pool
+	sweep sweeper
+
+	patience time.Duration
+	stopped  context.Context
+	stop     context.CancelFunc
+	writing  sync.WaitGroup
+	closing  sync.Once
+}
+
+var _ auth.Store = (*Store)(nil)
+
+// Open connects to the database and brings its schema to this program's version.
+// It refuses a newer one ([ErrNewer]) and one that takes no writes
+// ([ErrReadOnly], [ErrUnreachable]).
+func Open(ctx context.Context, o Options) (*Store, error) {
+	if !Is(o.URL) {
+		return nil, fmt.Errorf("postgres: %w: a database in PostgreSQL is named by a URL, postgres://user@host:5432/database", auth.ErrInvalid)
+	}
+	config, err := parse(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{name: Redact(o.URL), log: o.Logger, queue: newQueue(), patience: cmp.Or(o.patience, patience)}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	if err := s.open(ctx, config, cmp.Or(o.writers, writers), hotSize(config, o.URL)); err != nil {
+		return nil, explain("opening "+s.name, err)
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, config *pgxpool.Config, writers int, hot int32) (err error) {
+	if err := migrate(ctx, config.ConnConfig, s.log); err != nil {
+		return answered(err, true)
+	}
+	s.stopped, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	defer func() {
+		if err != nil {
+			s.release()
+		}
+	}()
+	if s.write, err = openPool(s.stopped, config, int32(writers)); err != nil {
+		return err
+	}
+	if s.hot, err = openPool(s.stopped, config, hot); err != nil {
+		return err
+	}
+	if s.cold, err = openPool(s.stopped, config, cold); err != nil {
+		return err
+	}
+	for range writers {
+		w := &writer{queue: s.queue, committer: newCommitter(s.stopped, s.write, s.patience), group: make([]*request, 0, maxGroup)}
+		s.writing.Go(w.run)
+	}
+	return nil
+}
+
+// release closes what is open.
+func (s *Store) release() {
+	for _, p := range []*pool{s.hot, s.cold, s.write} {
+		if p != nil {
+			p.close()
+		}
+	}
+	s.stop()
+}
+
+// Close writes what was accepted, waits for reads that are under way and closes
+// the connections.
+func (s *Store) Close() error {
+	s.closing.Do(func() {
+		s.queue.close()
+		s.writing.Wait()
+		s.release()
+	})
+	return nil
+}
+
+// Healthy is nil: what is wrong with the database is for its own tools to find.
+// That it cannot be reached shows in every call.
+func (s *Store) Healthy() error { return nil }
+
+// Stats counts what the writers did since Open.
+type Stats struct {
+	Commits uint64 // transactions that were made durable
+	Sets    uint64 // write sets in them
+}
+
+// Stats returns the counters.
+func (s *Store) Stats() Stats {
+	return Stats{Commits: s.queue.commits.Load(), Sets: s.queue.sets.Load()}
+}

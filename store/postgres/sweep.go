@@ -1,0 +1,151 @@
+package postgres
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sallyport/sallyport/auth"
+)
+
+// Bounds of one step of Sweep.
+const (
+	sweepRead = 1 << 13 // sessions looked at
+	sweepRest = 1024    // rows removed of each other kind
+	sweepPart = 256     // audit batches removed
+)
+
+// sweepPace is how much of the caller's time must pass for each session of the
+// last round before another round begins. An index on the end of sessions would
+// cost every login and every use of an idle span; going round costs the database
+// about a second for a million sessions, once a minute.
+const sweepPace = 60 * time.Microsecond
+
+// sweeper goes round the sessions in the order of their ids.
+type sweeper struct {
+	mu    sync.Mutex
+	after int64     // last id that was looked at
+	seen  int64     // in this round
+	next  time.Time // when another round may begin
+}
+
+// Sweeping waits for nobody: what somebody else has locked is left for the next
+// round. So it can stand in nobody's way for long.
+const (
+	takeSweep = "SELECT 1 FROM turns WHERE name = 'sweep' FOR UPDATE SKIP LOCKED"
+
+	sweepSessions = `WITH part AS (SELECT id FROM sessions WHERE id > $1 ORDER BY id LIMIT $2),
+		bounds AS (SELECT coalesce(max(id), 0) AS last, count(*) AS n FROM part),
+		over AS (SELECT id FROM sessions WHERE id > $1 AND id <= (SELECT last FROM bounds) AND ends <> 0 AND ends <= $3 FOR UPDATE SKIP LOCKED),
+		gone AS (DELETE FROM sessions WHERE id IN (SELECT id FROM over) RETURNING id)
+		SELECT last, n, (SELECT count(*) FROM gone) FROM bounds`
+	sweepHandOffs = `DELETE FROM handoffs WHERE id IN
+		(SELECT id FROM handoffs WHERE expires > 0 AND expires <= $1 ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`
+	sweepGuards = `DELETE FROM guards WHERE key IN
+		(SELECT key FROM guards WHERE forget > 0 AND forget <= $1 ORDER BY forget LIMIT $2 FOR UPDATE SKIP LOCKED)`
+	sweepMarks = "DELETE FROM commits WHERE at < " + now + " - 86400000000"
+
+	// How far the feed is now; and what it was at the newest such note that is old
+	// enough goes. The newest notice always stays.
+	noteFeed = `INSERT INTO feed_marks (at, seq) SELECT $1, seq FROM (SELECT max(seq) AS seq FROM feed) head
+		WHERE seq > coalesce((SELECT max(seq) FROM feed_marks), 0) ON CONFLICT (at) DO UPDATE SET seq = excluded.seq`
+	sweepFeed = `DELETE FROM feed WHERE seq IN (SELECT seq FROM feed ORDER BY seq LIMIT $2)
+		AND seq <= (SELECT max(seq) FROM feed_marks WHERE at <= $1) AND seq < (SELECT max(seq) FROM feed)`
+	// The newest note of those that are old enough stays: it may have more to remove.
+	sweepNotes = "DELETE FROM feed_marks WHERE at < (SELECT max(at) FROM feed_marks WHERE at <= $1)"
+
+	// From the oldest on, up to the first that is young enough, so that what is
+	// left is an unbroken chain. The newest always stays.
+	sweepAudit = `WITH oldest AS (SELECT seq, at FROM audit_batches ORDER BY seq LIMIT $2)
+		DELETE FROM audit_batches WHERE seq IN (SELECT seq FROM oldest)
+		AND seq < coalesce((SELECT min(seq) FROM oldest WHERE at >= $1), 9223372036854775807) AND seq < (SELECT max(seq) FROM audit_batches)`
+)
+
+// Sweep removes what is over; see [auth.Store]. One node does so at a time: on
+// the others it does nothing.
+func (s *Store) Sweep(ctx context.Context, now time.Time, keep auth.Retention) (out auth.Swept, err error) {
+	s.sweep.mu.Lock()
+	defer s.sweep.mu.Unlock()
+	err = s.cold.with(ctx, func(c *conn) error {
+		tx, err := c.Begin(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+		if _, mine, err := one(ctx, tx, pgx.RowTo[int], takeSweep); err != nil || !mine {
+			return err
+		}
+		w := s.sweep.copy()
+		if err := w.step(ctx, tx, now, &out); err != nil {
+			return err
+		}
+		if err := sweepOthers(ctx, tx, now, keep, &out); err != nil {
+			return err
+		}
+		if err := tx.Commit(ctx); err != nil {
+			return err
+		}
+		s.sweep.after, s.sweep.seen, s.sweep.next = w.after, w.seen, w.next
+		return nil
+	})
+	if err != nil {
+		return auth.Swept{}, explain("sweeping", err)
+	}
+	return out, nil
+}
+
+func (w *sweeper) copy() *sweeper { return &sweeper{after: w.after, seen: w.seen, next: w.next} }
+
+// step looks at the next part of the sessions and removes those that are over.
+func (w *sweeper) step(ctx context.Context, tx pgx.Tx, now time.Time, out *auth.Swept) error {
+	if w.after == 0 && now.Before(w.next) {
+		return nil
+	}
+	var last, seen int64
+	if err := tx.QueryRow(ctx, sweepSessions, w.after, int64(sweepRead), micros(now)).Scan(&last, &seen, &out.Sessions); err != nil {
+		return err
+	}
+	w.seen += seen
+	if seen == sweepRead {
+		w.after, out.More = last, true
+		return nil
+	}
+	w.next = now.Add(time.Duration(w.seen) * sweepPace)
+	w.after, w.seen = 0, 0
+	return nil
+}
+
+// sweepOthers removes what else is over.
+func sweepOthers(ctx context.Context, tx pgx.Tx, now time.Time, keep auth.Retention, out *auth.Swept) error {
+	at := micros(now)
+	var ignored int
+	steps := []struct {
+		removed *int
+		most    int // of which there may be more
+		query   string
+		args    []any
+	}{
+		{&out.HandOffs, sweepRest, sweepHandOffs, []any{at, int64(sweepRest)}},
+		{&out.Guards, sweepRest, sweepGuards, []any{at, int64(sweepRest)}},
+		{&ignored, 0, sweepMarks, nil},
+		{&ignored, 0, noteFeed, []any{at}},
+		{&out.Notices, sweepRest, sweepFeed, []any{at - keep.Feed.Microseconds(), int64(sweepRest)}},
+		{&ignored, 0, sweepNotes, []any{at - keep.Feed.Microseconds()}},
+		{&out.Batches, sweepPart, sweepAudit, []any{at - keep.Audit.Microseconds(), int64(sweepPart)}},
+	}
+	for _, step := range steps {
+		if step.query == sweepAudit && keep.Audit == 0 {
+			continue
+		}
+		tag, err := tx.Exec(ctx, step.query, step.args...)
+		if err != nil {
+			return err
+		}
+		n := int(tag.RowsAffected())
+		*step.removed += n
+		out.More = out.More || (step.most > 0 && n == step.most)
+	}
+	return nil
+}
