@@ -11,6 +11,9 @@
 //   - [Gate.Proxy] passes on calls to the API of their route, without their
 //     credential, and is the proxy itself.
 //
+// [Feed] answers GET /-/feed, for processes that check by themselves what they
+// asked once: it tells them what ended.
+//
 // It also owns the identity headers, [AccountHeader] and its siblings: nobody
 // else may set them, and what a client sends under those names, in any spelling
 // that a server behind might take for them, never gets through.
