@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -50,7 +51,21 @@ type kit struct {
 type tampered struct {
 	auth.Store
 	touch func([]audit.Batch) []audit.Batch
+	mute  atomic.Bool // nothing can be recorded
 }
+
+func (s *tampered) Update(ctx context.Context, f func(auth.Tx) error) error {
+	return s.Store.Update(ctx, func(tx auth.Tx) error {
+		if s.mute.Load() {
+			tx = mute{tx}
+		}
+		return f(tx)
+	})
+}
+
+type mute struct{ auth.Tx }
+
+func (mute) Record(audit.Event) error { return errors.New("no room for the audit") }
 
 func (s *tampered) Audit(ctx context.Context, seq uint64, limit int) ([]audit.Batch, error) {
 	b, err := s.Store.Audit(ctx, seq, limit)
@@ -428,4 +443,12 @@ func (k *kit) events() (list []audit.Event) {
 		list = append(list, events...)
 	}
 	return list
+}
+
+// authorized is the handler as an owner asks it.
+type authorized struct{ *kit }
+
+func (a authorized) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r.SetBasicAuth(numberOf(ownerAll), a.secrets[ownerAll])
+	a.handler.ServeHTTP(w, r)
 }
