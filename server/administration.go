@@ -2,7 +2,10 @@ package server
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/netip"
 
@@ -56,24 +59,36 @@ func (s *Server) serveAPI(version string) {
 	}))
 }
 
-// Administration is the administration of a server that does not run: the same API,
-// in this process, for whoever has the server's files in hands.
+// Administration is the administration of a database in this process: the same API,
+// for whoever has the server's files in hands.
 type Administration struct {
 	http.Handler
 	server *Server
 }
 
-// OpenAdmin opens the database of a server that does not run, for administration by
-// the given name, as an owner everywhere. It refuses while a server runs on it.
+// ErrNoDatabase says that there is no database to administer.
+var ErrNoDatabase = errors.New("there is no database")
+
+// OpenAdmin opens a database for administration by the given name, as an owner
+// everywhere. A server may run on it meanwhile: it obeys as it obeys [Apply]. What a
+// server has in memory only, which is the use of its sessions, is not seen. Nothing is
+// created: the error wraps [ErrNoDatabase] if there is none.
 func OpenAdmin(ctx context.Context, cfg *config.Config, name, version string, log io.Writer) (_ *Administration, err error) {
-	s := &Server{cfg: cfg, log: newLogger(logTo(log), level(cfg.Log.Level), cfg.Log.Format),
+	s := &Server{cfg: cfg, log: newLogger(logTo(log), slog.LevelWarn, cfg.Log.Format),
 		origin: origin.New(nil, true), registry: newRegistry()}
 	defer func() {
 		if err != nil {
 			_ = s.Close() // the first error counts
 		}
 	}()
-	if err := s.openCore(ctx); err != nil {
+	if missing(cfg.Data) {
+		return nil, fmt.Errorf("%w %s: sallyport init, apply or the first start of the server makes it", ErrNoDatabase, cfg.Data)
+	}
+	keys, err := openKeys(cfg.Keys, cfg.Data, s.log)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.openOver(ctx, keys); err != nil {
 		return nil, err
 	}
 	s.router = dialect.NewRouter(dialect.RouterOptions{Origin: s.from, Logger: s.log})

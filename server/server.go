@@ -95,6 +95,11 @@ func (s *Server) openCore(ctx context.Context) error {
 	if s.lock, err = lockDatabase(s.cfg.Data); err != nil {
 		return err
 	}
+	return s.openOver(ctx, keys)
+}
+
+// openOver opens the store and the core over it.
+func (s *Server) openOver(ctx context.Context, keys *secret.Keys) (err error) {
 	if s.store, err = openStore(ctx, s.cfg.Data, s.log); err != nil {
 		return err
 	}
