@@ -24,6 +24,10 @@ type HandlerOptions struct {
 	// as a Bearer token and in the cookie CookieName. nil: they are not.
 	Console *auth.Mount
 
+	// FactorRequired refuses the sessions of administrators without a second factor:
+	// they are good for enrolling one, in the console, and for nothing else.
+	FactorRequired bool
+
 	// As is whoever asks, for a handler that only this process reaches. nil:
 	// everybody has to say who they are.
 	As *auth.Caller

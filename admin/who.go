@@ -13,6 +13,9 @@ import (
 // CookieName is the cookie in which the console keeps its session's token.
 const CookieName = "sallyport-console"
 
+// SecureCookieName is CookieName over TLS: browsers take it for this very host alone.
+const SecureCookieName = "__Host-" + CookieName
+
 // ConsoleHeader has to be with whatever a caller with the cookie changes. A page from
 // elsewhere cannot send it, whatever the browser makes of the request's origin.
 const ConsoleHeader = "Sallyport-Console"
@@ -27,8 +30,11 @@ var mount = &auth.Mount{
 
 // viaSession says whether a request was meant to be the console's.
 func viaSession(r *http.Request) bool {
-	_, err := r.Cookie(CookieName)
-	return err == nil || strings.HasPrefix(strings.ToLower(r.Header.Get("Authorization")), "bearer ")
+	return len(consoleCookies(r)) > 0 || strings.HasPrefix(strings.ToLower(r.Header.Get("Authorization")), "bearer ")
+}
+
+func consoleCookies(r *http.Request) []*http.Cookie {
+	return append(r.CookiesNamed(CookieName), r.CookiesNamed(SecureCookieName)...)
 }
 
 // who finds out who asks: by Basic (RFC 7617), the account's number or code and the
@@ -52,7 +58,7 @@ func (h *handler) who(r *http.Request, from auth.Origin) (*auth.Caller, error) {
 		}
 		return nil, errNobody
 	}
-	cookies := r.CookiesNamed(CookieName)
+	cookies := consoleCookies(r)
 	if h.o.Console == nil || len(cookies) != 1 {
 		return nil, errNobody
 	}
@@ -79,8 +85,13 @@ func (h *handler) bySession(r *http.Request, token string) (*auth.Caller, error)
 	if err != nil {
 		return nil, err
 	}
-	if !session.Identity.Role.Administers() {
+	if !session.Identity.Role.Administers() || h.o.lacksFactor(session.Identity) {
 		return nil, ErrForbidden
 	}
 	return &auth.Caller{Identity: session.Identity}, nil
+}
+
+// lacksFactor says whether somebody signed in with less than is asked for.
+func (o *HandlerOptions) lacksFactor(who *auth.Identity) bool {
+	return o.FactorRequired && (who.User == nil || who.User.Factor == "")
 }

@@ -62,3 +62,21 @@ func (st *principalState) takeStep(stored, step int64) bool {
 	st.step = step
 	return true
 }
+
+// NewFactor makes the key of a second factor, as people type it into their
+// authenticator app, and the same as an address that apps read from a QR code.
+func NewFactor(issuer, user string) (key, address string) {
+	key = secret.NewTOTPKey()
+	return key, secret.TOTPAddress(issuer, user, key)
+}
+
+// ProveFactor seals a key for the user who shows with a code that it is in their
+// app. The step is the code's, which is used up with that. The error wraps
+// [ErrInvalid].
+func (s *Service) ProveFactor(user PrincipalID, key, code string) (sealed string, step int64, err error) {
+	step, ok := secret.VerifyTOTP(key, code, s.clock())
+	if !ok {
+		return "", 0, fmt.Errorf("%w: this is not the app's code of now: is the clock of the phone right?", ErrInvalid)
+	}
+	return s.SealFactor(user, key), step, nil
+}
