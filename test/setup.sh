@@ -14,6 +14,7 @@ needs() {
 	cat <<-'LIST'
 		the race detector|c_compiler|gcc libc6-dev
 		scripts that log in with curl|curl --version|curl
+		the commands of docs/operating.md|sqlite3 --version|sqlite3
 		the gate behind a real nginx|nginx -v|nginx-light
 		the gate behind a real Caddy|caddy version|caddy
 		the gate behind a real HAProxy|haproxy -v|haproxy
