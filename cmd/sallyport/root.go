@@ -62,12 +62,12 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true, // a failed start is no reason to explain all flags
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.Version = versionLine()
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.Flags().Bool("version", false, "print the version") // else cobra adds -v, which elsewhere is verbose
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newInit(), newServe(), newDemo(), newApply(), newKeys(), newBackup(), newRestore(), newDoctor(), newVersion())
+	root.AddCommand(newInit(), newServe(), newDemo(), newApply(), newKeys(), newBackup(), newRestore(), newDoctor(), newVersion(),
+		newAccount(), newKey(), newUser(), newApp(), newPolicy(), newSession(), newLock(), newAudit(), newUsage(), newServer())
 	return root
 }
 

@@ -19,7 +19,7 @@ func newServe() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s, err := server.New(cmd.Context(), cfg, server.Options{Log: cmd.ErrOrStderr()})
+			s, err := server.New(cmd.Context(), cfg, server.Options{Log: cmd.ErrOrStderr(), Version: versionLine()})
 			if err != nil {
 				return err
 			}
