@@ -47,6 +47,7 @@ func (k *kit) record(first time.Time, n int) {
 }
 
 func TestAuditIsSearched(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	first := time.Now().UTC().Add(24 * time.Hour).Truncate(time.Second)
 	k.record(first, 40)
@@ -96,6 +97,7 @@ func TestAuditIsSearched(t *testing.T) {
 
 // What is written while somebody pages is before the first page and moves nothing.
 func TestPagesOfTheAuditUnderWrites(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	k.record(time.Now().Add(24*time.Hour), 30)
 	after, seen := "", map[string]int{}
@@ -127,6 +129,7 @@ func TestPagesOfTheAuditUnderWrites(t *testing.T) {
 }
 
 func TestAuditIsExported(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	first := time.Now().UTC().Add(24 * time.Hour).Truncate(time.Second)
 	k.record(first, 20)
@@ -163,6 +166,7 @@ func TestAuditIsExported(t *testing.T) {
 }
 
 func TestAuditIsVerified(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	k.record(time.Now(), 30)
 	c := k.as(auditorAll)
@@ -228,6 +232,7 @@ func TestAuditIsVerified(t *testing.T) {
 
 // A stream that breaks off does not look whole.
 func TestExportBreaksOff(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	k.record(time.Now(), 900) // more than is read at once
 	k.store.touch = func(list []audit.Batch) []audit.Batch {

@@ -29,6 +29,7 @@ func (k *kit) request(method, path, body string, change func(*http.Request)) *ht
 
 // What cannot be read is refused in whole, with a problem that names the field.
 func TestRequestsAreReadStrictly(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	before := k.state()
 	for _, c := range []struct {
@@ -96,6 +97,7 @@ func TestRequestsAreReadStrictly(t *testing.T) {
 
 // Guessing at an administrator's key locks, and the lock is told.
 func TestGuessingLocks(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	wrong := func(r *http.Request) { r.SetBasicAuth("1", "wrong") }
 	for i := range 10 {
@@ -136,6 +138,7 @@ func consoleKit(t *testing.T, role auth.Role) (*kit, string) {
 
 // A session of the console asks as its user, and a page from elsewhere cannot use it.
 func TestSessionsOfTheConsole(t *testing.T) {
+	t.Parallel()
 	k, token := consoleKit(t, auth.Operator)
 	bearer := func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
 	if rec := k.request("GET", "/admin/v1/server", "", bearer); rec.Code != 200 || !strings.Contains(rec.Body.String(), `"subject":"ada"`) {

@@ -43,7 +43,6 @@ type kit struct {
 	session, outsideSession          int64
 	keySession                       auth.Grant
 	secrets                          map[string]string // of callers
-	passwords                        []string
 	mountElecta, mountCalAmp, mountX *auth.Mount
 }
 
@@ -128,11 +127,12 @@ func newKit(t *testing.T) *kit {
 
 func (k *kit) fill() {
 	k.Helper()
-	err := k.service.Update(k.Context(), func(tx auth.Tx) error {
+	outSecret := ""
+	k.put(func(tx auth.Tx) error { // at once: each commit waits for the disk
 		put := func(level auth.Level, tenant, parent, number int64, code string) int64 {
 			a := auth.Account{Level: level, Tenant: auth.AccountID(tenant), Parent: auth.AccountID(parent), Number: number, Code: code, Name: "Name of " + code}
 			if err := tx.PutAccount(&a); err != nil {
-				k.Fatal(err)
+				k.Error(err)
 			}
 			return int64(a.ID)
 		}
@@ -140,45 +140,37 @@ func (k *kit) fill() {
 		k.west = put(auth.Organization, k.acme, k.acme, 100, "WEST")
 		k.division = put(auth.Division, k.acme, k.west, 101, "WEST-1")
 		k.other = put(auth.Tenant, 0, 0, 900, "OUTSIDE")
-		return tx.PutPolicy(&auth.Policy{Name: "day", Span: 24 * time.Hour})
-	})
-	if err != nil {
-		k.Fatal(err)
-	}
-	for who, of := range map[string]struct {
-		account    int64
-		role       auth.Role
-		everywhere bool
-	}{
-		ownerAll: {k.other, auth.Owner, true}, operatorAll: {k.other, auth.Operator, true}, auditorAll: {k.other, auth.Auditor, true},
-		ownerAcme: {k.acme, auth.Owner, false}, operatorAcme: {k.acme, auth.Operator, false},
-		operatorWest: {k.west, auth.Operator, false}, auditorWest: {k.west, auth.Auditor, false},
-		verifierAll: {k.other, auth.Verifier, true}, clientWest: {k.west, auth.Client, false},
-	} {
-		name := who
-		if of.account == k.other {
-			name = "OUTSIDE " + who
-		}
-		rec := auth.Key{Account: auth.AccountID(of.account), Name: name, Role: of.role, Everywhere: of.everywhere, Created: k.service.Now().UTC().Truncate(time.Microsecond)}
-		k.secrets[who] = k.service.NewSecret(&rec)
-		k.put(func(tx auth.Tx) error { return tx.PutKey(&rec) })
-		if who == clientWest {
-			k.key = int64(rec.ID)
-		}
-	}
-	k.user, _ = k.addUser(k.acme, k.west, "anna")
-	k.outsideUser, _ = k.addUser(k.other, k.other, "OUTSIDE-otto")
-	out := auth.Key{Account: auth.AccountID(k.other), Name: "OUTSIDE-key", Created: time.Unix(1e9, 0).UTC()}
-	outSecret := k.service.NewSecret(&out)
-	k.put(func(tx auth.Tx) error {
-		for _, a := range []auth.App{{Key: "app-in", Account: auth.AccountID(k.west), Name: "in"}, {Key: "OUTSIDE-app", Account: auth.AccountID(k.other)}} {
-			if err := tx.PutApp(&a); err != nil {
-				return err
+		key := func(account int64, name string, role auth.Role, everywhere bool) (id int64, secret string) {
+			rec := auth.Key{Account: auth.AccountID(account), Name: name, Role: role, Everywhere: everywhere, Created: k.service.Now().UTC().Truncate(time.Microsecond)}
+			secret = k.service.NewSecret(&rec)
+			if err := tx.PutKey(&rec); err != nil {
+				k.Error(err)
 			}
+			return int64(rec.ID), secret
 		}
-		return tx.PutKey(&out)
+		_, k.secrets[ownerAll] = key(k.other, "OUTSIDE "+ownerAll, auth.Owner, true)
+		_, k.secrets[operatorAll] = key(k.other, "OUTSIDE "+operatorAll, auth.Operator, true)
+		_, k.secrets[auditorAll] = key(k.other, "OUTSIDE "+auditorAll, auth.Auditor, true)
+		_, k.secrets[verifierAll] = key(k.other, "OUTSIDE "+verifierAll, auth.Verifier, true)
+		_, k.secrets[ownerAcme] = key(k.acme, ownerAcme, auth.Owner, false)
+		_, k.secrets[operatorAcme] = key(k.acme, operatorAcme, auth.Operator, false)
+		_, k.secrets[operatorWest] = key(k.west, operatorWest, auth.Operator, false)
+		_, k.secrets[auditorWest] = key(k.west, auditorWest, auth.Auditor, false)
+		k.key, k.secrets[clientWest] = key(k.west, clientWest, auth.Client, false)
+		k.outsideKey, outSecret = key(k.other, "OUTSIDE-key", auth.Client, false)
+		user := func(tenant, account int64, name string) int64 {
+			u := auth.User{Tenant: auth.AccountID(tenant), Account: auth.AccountID(account), Name: name, Active: true}
+			if err := tx.PutUser(&u); err != nil {
+				k.Error(err)
+			}
+			return int64(u.ID)
+		}
+		k.user, k.outsideUser = user(k.acme, k.west, "anna"), user(k.other, k.other, "OUTSIDE-otto")
+		return errors.Join(
+			tx.PutPolicy(&auth.Policy{Name: "day", Span: 24 * time.Hour}),
+			tx.PutApp(&auth.App{Key: "app-in", Account: auth.AccountID(k.west), Name: "in"}),
+			tx.PutApp(&auth.App{Key: "OUTSIDE-app", Account: auth.AccountID(k.other)}))
 	})
-	k.outsideKey = int64(out.ID)
 	k.keySession = k.login(100, k.secrets[clientWest])
 	k.session = int64(k.keySession.Session.ID)
 	k.outsideSession = int64(k.login(900, outSecret).Session.ID)
@@ -195,13 +187,6 @@ func (k *kit) put(f func(auth.Tx) error) {
 	if err := k.service.Update(k.Context(), f); err != nil {
 		k.Fatal(err)
 	}
-}
-
-func (k *kit) addUser(tenant, account int64, name string) (id int64, password string) {
-	k.Helper()
-	u := auth.User{Tenant: auth.AccountID(tenant), Account: auth.AccountID(account), Name: name, Active: true}
-	k.put(func(tx auth.Tx) error { return tx.PutUser(&u) })
-	return int64(u.ID), ""
 }
 
 func (k *kit) attempt(number int64, secret string) *auth.Attempt {

@@ -13,6 +13,7 @@ import (
 
 // Records that come and go while somebody pages move none of the others.
 func TestPagesUnderWrites(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	c := k.as(operatorAcme)
 	want := map[int64]int{}
@@ -52,6 +53,7 @@ func TestPagesUnderWrites(t *testing.T) {
 }
 
 func TestPagesOfSessionsUnderLogins(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	k.mountElecta = &auth.Mount{Name: "free", Dialect: "electa", Policy: auth.Policy{Span: time.Hour}}
 	want := []int64{k.session}
@@ -78,6 +80,7 @@ func TestPagesOfSessionsUnderLogins(t *testing.T) {
 }
 
 func TestAccountsAreFound(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	ids := func(who string, q api.AccountQuery) (list []int64) {
 		t.Helper()
@@ -123,6 +126,7 @@ func TestAccountsAreFound(t *testing.T) {
 }
 
 func TestUsageIsRanked(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	k.mountElecta = &auth.Mount{Name: "free", Dialect: "electa", Policy: auth.Policy{Span: time.Hour}}
 	for range 4 {

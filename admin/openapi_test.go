@@ -37,6 +37,7 @@ func at(v any, path ...string) any {
 // Every operation is in the document with all that the handler takes, and nothing else
 // is; every reference leads somewhere.
 func TestDocument(t *testing.T) {
+	t.Parallel()
 	doc := parsed(t)
 	if doc["openapi"] != "3.1.0" || at(doc, "info", "title") == nil || at(doc, "info", "version") == nil {
 		t.Errorf("not an OpenAPI 3.1 document: %v, %v", doc["openapi"], doc["info"])
@@ -103,6 +104,7 @@ func walkRefs(t *testing.T, doc object, v any) {
 
 // What the handlers answer is what the document says, to the last field.
 func TestAnswersAreAsDocumented(t *testing.T) {
+	t.Parallel()
 	doc := parsed(t)
 	seen := 0
 	for _, op := range api.Operations() {
@@ -211,6 +213,7 @@ func sent(t *testing.T, op *api.Operation) (body string) {
 
 // What the document says of a body is what the handler takes: the samples conform.
 func TestRequestsAreAsDocumented(t *testing.T) {
+	t.Parallel()
 	doc := parsed(t)
 	for _, op := range api.Operations() {
 		if !op.HasBody() {

@@ -23,19 +23,20 @@ func wireSession(s *auth.ListedSession) api.Session {
 		LastUsed: optional(s.LastUsed), Live: s.Alive}
 }
 
-// principal reads a key or user in the caller's reach; kind says which it must be.
-func (c *call) principal(ctx context.Context, id int64, kind string) (*auth.Identity, error) {
+// principal refuses a key or user that is not in the caller's reach; kind says which
+// it must be.
+func (c *call) principal(ctx context.Context, id int64, kind string) error {
 	who, err := c.service.IdentityOf(ctx, auth.PrincipalID(id))
 	if err != nil {
-		return nil, failed(err)
+		return failed(err)
 	}
 	if kindOf(who) != kind {
-		return nil, fmt.Errorf("%s %d: %w", kind, id, auth.ErrNotFound)
+		return fmt.Errorf("%s %d: %w", kind, id, auth.ErrNotFound)
 	}
 	if !c.by.Reaches(who) {
-		return nil, c.forbid(ctx, fmt.Sprintf("%s %d", kind, id), errElsewhere)
+		return c.forbid(ctx, fmt.Sprintf("%s %d", kind, id), errElsewhere)
 	}
-	return who, nil
+	return nil
 }
 
 // SessionList lists sessions, the newest first.
@@ -83,10 +84,10 @@ func (c *call) whose(ctx context.Context, key, user, account int64) (p auth.Prin
 	case stated > 1:
 		return 0, 0, invalid("key", "user and account: state one of them")
 	case key != 0:
-		_, err = c.principal(ctx, key, "key")
+		err = c.principal(ctx, key, "key")
 		return auth.PrincipalID(key), 0, err
 	case user != 0:
-		_, err = c.principal(ctx, user, "user")
+		err = c.principal(ctx, user, "user")
 		return auth.PrincipalID(user), 0, err
 	case account != 0:
 		err = c.view(ctx, func(v auth.Reader) error {

@@ -13,6 +13,7 @@ import (
 // An auditor reads everything and changes nothing, by any operation of the table. That
 // the samples would change something is shown by an owner.
 func TestAuditorChangesNothing(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	before := k.state()
 	for _, who := range []string{auditorAll, auditorWest} {
@@ -46,6 +47,7 @@ func TestAuditorChangesNothing(t *testing.T) {
 
 // Those who have no such role get nowhere.
 func TestOthersGetNowhere(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	before := k.state()
 	for _, op := range api.Operations() {
@@ -64,6 +66,7 @@ func TestOthersGetNowhere(t *testing.T) {
 // A role that does not reach everywhere sees nothing and changes nothing outside of
 // its account and those below it, by any operation of the table.
 func TestNothingOutsideIsSeenOrChanged(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	before := k.state()
 	for _, who := range []string{operatorWest, operatorAcme, ownerAcme, auditorWest} {
@@ -109,6 +112,7 @@ func TestNothingOutsideIsSeenOrChanged(t *testing.T) {
 
 // Not found is one answer, whether something is outside or nowhere.
 func TestOutsideLooksLikeNowhere(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	there, nowhere := k.outside(), target{account: 1 << 40, parent: 1 << 40, key: 1 << 40, user: 1 << 40, session: 1 << 40, app: "OUTSIDE-nil", lock: "900"}
 	digits := strings.NewReplacer("0", "", "1", "", "2", "", "3", "", "4", "", "5", "", "6", "", "7", "", "8", "", "9", "", "OUTSIDE-nil", "OUTSIDE-app")
@@ -127,6 +131,7 @@ func TestOutsideLooksLikeNowhere(t *testing.T) {
 // Every change leaves an event that says who, what and why, and no secret; every
 // refused operation leaves one too.
 func TestEveryChangeIsRecorded(t *testing.T) {
+	t.Parallel()
 	for _, op := range api.Operations() {
 		if op.Right != api.Write {
 			continue
@@ -198,6 +203,7 @@ func (k *kit) emptyAccount() int64 {
 // The table is bound whole, names and paths are there once, and the owner in process
 // needs no secret.
 func TestTable(t *testing.T) {
+	t.Parallel()
 	seen := map[string]bool{}
 	for _, op := range api.Operations() {
 		if seen[op.Name] || seen[op.Method+op.Path] || op.Summary == "" || (op.Right != api.Read && op.Right != api.Write) {

@@ -84,7 +84,7 @@ func TestRequests(t *testing.T) {
 			t.Errorf("asks as %q %q", user, pass)
 		}
 		rec := httptest.NewRecorder()
-		rec.WriteString("{}")
+		_, _ = rec.WriteString("{}")
 		return rec.Result(), nil
 	})}})
 	if err != nil {
