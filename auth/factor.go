@@ -64,11 +64,11 @@ func (st *principalState) takeStep(stored, step int64) bool {
 }
 
 // NewFactor makes the key of a second factor, as people type it into their
-// authenticator app, and the same as an address that apps read from a QR code.
-func NewFactor(issuer, user string) (key, address string) {
-	key = secret.NewTOTPKey()
-	return key, secret.TOTPAddress(issuer, user, key)
-}
+// authenticator app.
+func NewFactor() (key string) { return secret.NewTOTPKey() }
+
+// FactorAddress is a key as apps read it from a QR code.
+func FactorAddress(issuer, user, key string) string { return secret.TOTPAddress(issuer, user, key) }
 
 // ProveFactor seals a key for the user who shows with a code that it is in their
 // app. The step is the code's, which is used up with that. The error wraps
