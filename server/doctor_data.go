@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/secret"
 	"github.com/sallyport/sallyport/store/sqlite"
@@ -52,7 +53,7 @@ func (d *doctor) database(ctx context.Context) {
 	}
 	at, err := sqlite.Look(ctx, d.cfg.Data)
 	if err != nil {
-		d.bad("database", "the message says how; sallyport restore puts a backup in its place", "%v", err)
+		d.bad("database", mendDatabase(err), "%v", err)
 		return
 	}
 	d.clock(at.Newest)
@@ -65,7 +66,7 @@ func (d *doctor) database(ctx context.Context) {
 	}
 	found, err := sqlite.Inspect(ctx, d.cfg.Data)
 	if err != nil {
-		d.bad("database", "stop the server and restore a backup", "%v", err)
+		d.bad("database", mendDatabase(err), "%v", err)
 		return
 	}
 	if set, err := secret.LoadKeys(d.cfg.Keys); err == nil {
@@ -78,6 +79,18 @@ func (d *doctor) database(ctx context.Context) {
 			d.cfg.Data, found.Accounts, found.Keys, found.Users, found.Sessions, found.Events)
 	}
 	d.people(at.Powers)
+}
+
+// mendDatabase says what to do about a database that was not read to its end. That
+// it could not be read is no damage.
+func mendDatabase(err error) string {
+	switch {
+	case errors.Is(err, sqlite.ErrDamaged), errors.Is(err, audit.ErrBroken):
+		return "stop the server and put a backup in its place, with sallyport restore"
+	case errors.Is(err, sqlite.ErrForeign):
+		return "name another file as data"
+	}
+	return "run this again, as the server's user"
 }
 
 // ahead is how far the newest event may lie in the future: it was written by this

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -16,6 +17,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -280,6 +282,31 @@ func TestDoctorBesideAServer(t *testing.T) {
 	defer other.Close()
 	p.edit(s.AdminAddr().String(), other.Addr().String())
 	p.expect(Examine(t.Context(), p.path(initConfig)), Bad, "listen", "another program, or a server with another configuration, listens on admin.listen")
+}
+
+// What to do depends on what is wrong: nobody should restore a backup because a
+// file could not be read.
+func TestDoctorMendsTheDatabase(t *testing.T) {
+	for want, spoil := range map[string]func(*patient) context.Context{
+		"sallyport restore": func(p *patient) context.Context {
+			p.execute("UPDATE audit_batches SET body = CAST(body || 'x' AS BLOB) WHERE seq = 2")
+			return p.Context()
+		},
+		"name another file": func(p *patient) context.Context { p.execute("PRAGMA application_id = 1"); return p.Context() },
+		"run this again": func(p *patient) context.Context {
+			ended, cancel := context.WithCancel(p.Context())
+			cancel()
+			return ended
+		},
+	} {
+		p := newPatient(t)
+		ctx := spoil(p)
+		if i := slices.IndexFunc(Examine(ctx, p.path(initConfig)), func(f Finding) bool {
+			return f.Area == "database" && f.Level == Bad && strings.Contains(f.Mend, want)
+		}); i < 0 {
+			t.Errorf("nothing says %q", want)
+		}
+	}
 }
 
 func TestWide(t *testing.T) {
