@@ -94,7 +94,7 @@ func newOperator(t *testing.T) *reader {
 		t.Fatal(err)
 	}
 	for name, script := range standIns {
-		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\nset -e\n"+script+"\n"), 0o700); err != nil { //nolint:gosec // a program
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\nset -e\n"+script+"\n"), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
