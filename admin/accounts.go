@@ -225,6 +225,13 @@ func (a *Admin) AccountUpdate(ctx context.Context, by *auth.Caller, from auth.Or
 		if err := rec.Validate(); err != nil {
 			return err
 		}
+		if rec.ID == c.by.Account.ID && (was.Number != rec.Number || was.Code != rec.Code) {
+			// Mounts and other accounts go by these: how the top of a reach is called is
+			// the business of whoever reaches beyond it.
+			if err := c.everywhere(); err != nil {
+				return err
+			}
+		}
 		if was.Disabled != rec.Disabled {
 			if err := c.mayStop(tx, rec.ID); err != nil {
 				return err

@@ -33,6 +33,7 @@ type kit struct {
 	*testing.T
 	service *auth.Service
 	store   *tampered
+	admin   *admin.Admin
 	handler http.Handler
 	log     *bytes.Buffer
 	ahead   atomic.Int64 // of the clock, in nanoseconds
@@ -118,6 +119,7 @@ func newKit(t *testing.T) *kit {
 	k.mountX = &auth.Mount{Name: "OUTSIDE-mount", Dialect: "sbt", Tenant: "OUTSIDE", Policy: auth.Policy{Span: time.Hour}}
 	a := admin.New(admin.Options{Service: k.service, Logger: slog.New(slog.NewTextHandler(k.log, nil)), Version: "1.2.3",
 		Mounts: []admin.MountInfo{{Mount: k.mountElecta, Title: "Electa"}, {Mount: k.mountCalAmp}, {Mount: k.mountX}}})
+	k.admin = a
 	k.handler = a.Handler(admin.HandlerOptions{Origin: func(r *http.Request) (auth.Origin, bool) {
 		return auth.Origin{Source: home, Request: "req-1"}, r.Header.Get("Test-Plain") == ""
 	}})

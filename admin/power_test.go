@@ -70,6 +70,9 @@ func TestNoEscalation(t *testing.T) {
 		{"an owner of a tenant narrows one who reaches everywhere", ownerAcme, &api.UserUpdate.Operation, api.UserChange{ID: boss.ID, Everywhere: new(false)}},
 		{"an owner of a tenant changes a policy", ownerAcme, &api.PolicyUpdate.Operation, api.PolicyChange{Name: "day", Never: new(true)}},
 		{"an owner of a tenant adds a tenant", ownerAcme, &api.AccountCreate.Operation, api.NewAccount{Code: "MINE"}},
+		{"an owner of a tenant gives it another code", ownerAcme, &api.AccountUpdate.Operation, api.AccountChange{ID: k.acme, Code: new("OTHERS")}},
+		{"an operator gives the top of its reach another number", operatorWest, &api.AccountUpdate.Operation, api.AccountChange{ID: k.west, Number: new(int64(7))}},
+		{"an operator of a tenant disables it and all who have a role there", operatorAcme, &api.AccountUpdate.Operation, api.AccountChange{ID: k.acme, Disabled: new(true)}},
 		{"an owner of a tenant verifies the whole audit", ownerAcme, &api.AuditVerify.Operation, api.VerifyQuery{}},
 	} {
 		status, body := k.ask(x.who, x.op, x.in)

@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/sallyport/sallyport/admin"
 	"github.com/sallyport/sallyport/admin/api"
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/auth"
 )
 
 // An auditor reads everything and changes nothing, by any operation of the table. That
@@ -219,5 +221,30 @@ func TestTable(t *testing.T) {
 	}
 	if got := admin.LocalOwner("root"); got.Role != "owner" || !got.Everywhere {
 		t.Errorf("the local owner is %+v", got)
+	}
+}
+
+// Whoever calls the operations without the API is held to the rights all the same.
+func TestRightsWithoutTheAPI(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	from := auth.Origin{Source: home}
+	for _, role := range auth.Roles() {
+		by := &auth.Caller{Identity: &auth.Identity{Subject: "x", Role: role, Everywhere: true}}
+		_, reads := k.admin.ServerShow(t.Context(), by, from, api.Nothing{})
+		_, writes := k.admin.AppCreate(t.Context(), by, from, api.NewApp{Key: "app of a " + string(role), Account: k.west})
+		if (reads == nil) != role.Administers() || (writes == nil) != (role == auth.Operator || role == auth.Owner) {
+			t.Errorf("%q: reads %v, writes %v", role, reads, writes)
+		}
+		for _, err := range []error{reads, writes} {
+			if err != nil && !errors.Is(err, admin.ErrForbidden) {
+				t.Errorf("%q: %v", role, err)
+			}
+		}
+	}
+	for _, by := range []*auth.Caller{nil, {}} {
+		if _, err := k.admin.ServerShow(t.Context(), by, from, api.Nothing{}); !errors.Is(err, admin.ErrForbidden) {
+			t.Errorf("nobody: %v", err)
+		}
 	}
 }
