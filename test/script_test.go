@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"database/sql"
 	"encoding/pem"
 	"fmt"
 	"math/big"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	_ "modernc.org/sqlite" // the driver
 )
 
 // patience is how long anything that has to happen may take. Nothing is said to
@@ -71,6 +73,7 @@ func TestScripts(t *testing.T) {
 			"tmpfs":  tmpfs,
 			"damage": damage,
 			"pair":   pair,
+			"sql":    statement,
 		},
 	})
 }
@@ -81,7 +84,12 @@ func setup(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
+	admin, err := freeAddr()
+	if err != nil {
+		return err
+	}
 	env.Setenv("ADDR", addr)
+	env.Setenv("ADMIN", admin)
 	env.Setenv("BASE", "http://"+addr)
 	env.Setenv("PATH", binDir+string(os.PathListSeparator)+env.Getenv("PATH"))
 	for _, name := range []string{"config.yaml", "accounts.yaml"} {
@@ -172,6 +180,22 @@ func damage(ts *testscript.TestScript, _ bool, args []string) {
 		b[i] ^= 0xa5
 	}
 	ts.Check(os.WriteFile(path, b, 0o600))
+}
+
+// statement runs a statement on a database, as somebody does who has the file in
+// hands and no business there.
+func statement(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: sql file statement")
+	}
+	db, err := sql.Open("sqlite", "file:"+ts.MkAbs(args[0])+"?_pragma=busy_timeout(10000)")
+	ts.Check(err)
+	defer db.Close()
+	result, err := db.Exec(args[1])
+	ts.Check(err)
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		ts.Fatalf("%d rows affected, %v", n, err)
+	}
 }
 
 // pair writes a self-signed certificate for 127.0.0.1 and its key.

@@ -18,7 +18,7 @@ const completionTime = 2 * time.Second
 func (t *target) complete(kind string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		const no = cobra.ShellCompDirectiveNoFileComp
-		open, err := t.opener(cmd)
+		open, err := t.opener()
 		if err != nil {
 			return nil, no
 		}

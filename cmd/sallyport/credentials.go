@@ -40,7 +40,7 @@ func readCredentials(path string) (c credentials, err error) {
 		name, value, _ := strings.Cut(strings.TrimPrefix(text, "export "), "=")
 		into := map[string]*string{envID: &c.id, envSecret: &c.secret}[name]
 		if into == nil || *into != "" { // not what the line says: it may be a secret
-			return c, fmt.Errorf("--credentials: %s:%d is not one line with %s=... and one with %s=...", path, n, envID, envSecret)
+			return c, fmt.Errorf("--credentials: %s:%d: write one line with %s=... and one with %s=... and nothing else", path, n, envID, envSecret)
 		}
 		*into = unquoted(value)
 	}

@@ -85,7 +85,7 @@ func (o operation[In, Out]) command(to *target) *cobra.Command {
 		if err := o.asked(cmd, args); err != nil {
 			return err
 		}
-		open, err := to.opener(cmd)
+		open, err := to.opener()
 		if err != nil {
 			return err
 		}

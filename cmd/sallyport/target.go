@@ -34,7 +34,7 @@ Keys are ACCOUNT/NAME, users LOGIN or ACCOUNT/LOGIN. id:7 is what has the id 7.`
 const (
 	envServer = "SALLYPORT_SERVER"
 	envID     = "SALLYPORT_CLIENT_ID"
-	envSecret = "SALLYPORT_CLIENT_SECRET" //nolint:gosec // the name of a variable
+	envSecret = "SALLYPORT_CLIENT_SECRET"
 )
 
 // defaultConfig is what sallyport init writes.
@@ -58,7 +58,7 @@ type opener func(ctx context.Context, log io.Writer) (c *client.Client, local bo
 var errNowhere = errors.New("say where: --server URL, or --config FILE; there is no " + defaultConfig + " here")
 
 // opener says where the flags, the environment and the working directory lead to.
-func (t *target) opener(cmd *cobra.Command) (opener, error) {
+func (t *target) opener() (opener, error) {
 	address, file := t.server, t.config
 	if address == "" && file == "" {
 		address = os.Getenv(envServer)
