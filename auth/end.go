@@ -48,7 +48,10 @@ type Revocation struct {
 // wraps [ErrInvalid] or [ErrNotFound].
 func (s *Service) Revoke(ctx context.Context, r Revocation) (int, error) {
 	event := audit.Event{At: s.clock(), Kind: audit.Revocation, Actor: r.Actor, Session: uint64(r.Session),
-		Source: r.Origin.Source.String(), Request: r.Origin.Request, Reason: string(EndRevoked), Detail: audit.Claim(r.Why)}
+		Request: r.Origin.Request, Reason: string(EndRevoked), Detail: audit.Claim(r.Why)}
+	if r.Origin.Source.IsValid() { // who works on the database itself comes from nowhere
+		event.Source = r.Origin.Source.String()
+	}
 	var notice Notice
 	switch {
 	case r.Session != 0 && r.Principal == 0 && r.Account == 0:
