@@ -97,7 +97,10 @@ func TestStoppingEndsSessions(t *testing.T) {
 	t.Parallel()
 	for what, stop := range map[string]func(k *kit, c *client.Client) error{
 		"key update": func(k *kit, c *client.Client) error {
-			_, err := c.KeyUpdate(k.Context(), api.KeyChange{ID: k.key, Disabled: new(true)})
+			if _, err := c.KeyUpdate(k.Context(), api.KeyChange{ID: k.key, Disabled: new(true)}); err != nil {
+				return err
+			}
+			_, err := c.KeyUpdate(k.Context(), api.KeyChange{ID: k.key, Disabled: new(false)}) // which brings nothing back
 			return err
 		},
 		"key delete": func(k *kit, c *client.Client) error {
@@ -173,6 +176,17 @@ func TestPasswordsAreSet(t *testing.T) {
 	}
 	if _, err := k.service.Check(t.Context(), &auth.Bearer{Mount: k.mountCalAmp, Form: auth.FormNative, Value: g.Token}); err == nil {
 		t.Error("a session outlives its password")
+	}
+	if g, err = in("second-password"); err != nil {
+		t.Fatal("the new password does not log in:", err)
+	}
+	for _, active := range []bool{false, true} {
+		if _, err := c.UserUpdate(t.Context(), api.UserChange{ID: u.ID, Active: &active}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := k.service.Check(t.Context(), &auth.Bearer{Mount: k.mountCalAmp, Form: auth.FormNative, Value: g.Token}); err == nil {
+		t.Error("a session comes back with its user")
 	}
 	if _, err := in("first-password"); err == nil {
 		t.Error("the old password logs in")

@@ -272,6 +272,7 @@ func TestKeyIsGivenAnEnd(t *testing.T) {
 			})
 		}
 		set(time.Now().Add(10 * time.Minute))
+		k.wantCheck(bearer(b, gb), "") // while memory still holds it as it was before
 		for range 9 {
 			time.Sleep(time.Minute)
 			k.wantCheck(bearer(a, ga), "")

@@ -227,7 +227,7 @@ func TestSpans(t *testing.T) {
 			t.Errorf("%s is written %s, which is %v, %v", text, s, back, err)
 		}
 	}
-	for _, text := range []string{"", "x", "1", "-1h", "1d-1h", "+1d", "d", "1d1d", "1h1d", "999999999999y", "300y1y", "292y300w", "1e3s"} {
+	for _, text := range []string{"", "x", "1", "-1h", "-0s", "1d-1h", "+1d", "d", "1d1d", "1h1d", "999999999999y", "300y1y", "292y300w", "1e3s"} {
 		var s api.Span
 		if err := s.UnmarshalText([]byte(text)); err == nil {
 			t.Errorf("%q is read as %v", text, s)
