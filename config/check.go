@@ -27,6 +27,9 @@ func (c *Config) check() error {
 			errs.Add(c.Errorf(f.name, "is empty: name a file"))
 		}
 	}
+	if strings.Contains(c.Data, "://") && !inPostgres(c.Data) {
+		errs.Add(c.Errorf("data", "is a URL, but not of PostgreSQL: name a file, or postgres://user@host:5432/database"))
+	}
 	if filepath.Clean(c.Data) == filepath.Clean(c.Keys) {
 		errs.Add(c.Errorf("keys", "is the same file as data: the key set needs one of its own"))
 	}

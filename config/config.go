@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/config/strict"
@@ -17,7 +18,7 @@ type Config struct {
 	Listen         string         `yaml:"listen" like:"127.0.0.1:*"` // host:port
 	TLS            TLS            `yaml:"tls"`                       // zero: only trusted proxies that say https are served
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`           // believed about the client's address and scheme
-	Data           string         `yaml:"data"`                      // database file
+	Data           string         `yaml:"data"`                      // database file, or a URL of PostgreSQL
 	Keys           string         `yaml:"keys"`                      // key set file
 	Mounts         []Mount        `yaml:"mounts"`
 	Routes         []Route        `yaml:"routes"`
@@ -77,6 +78,7 @@ func (c *Config) SetDefaults() {
 	def(&c.Listen, "127.0.0.1:8443")
 	def(&c.Data, "/var/lib/sallyport/sallyport.db")
 	def(&c.Keys, "/var/lib/sallyport/keys.json")
+	def(&c.Admin.SecondFactor, "required")
 	def(&c.Tracing.Sample, 0.01)
 	def(&c.Limits.Connections, 10_000)
 	def(&c.Limits.Header, 16*KiB)
@@ -100,6 +102,11 @@ func def[T comparable](field *T, value T) {
 	}
 }
 
+// inPostgres says whether data is a URL of PostgreSQL and not a file.
+func inPostgres(data string) bool {
+	return strings.HasPrefix(data, "postgres://") || strings.HasPrefix(data, "postgresql://")
+}
+
 // maxFile bounds a configuration, in bytes.
 const maxFile = 1 << 20
 
@@ -121,7 +128,7 @@ func Load(path string) (*Config, error) {
 		files = append(files, &c.Routes[i].CA)
 	}
 	for _, f := range files {
-		if *f != "" && !filepath.IsAbs(*f) {
+		if *f != "" && !filepath.IsAbs(*f) && !(f == &c.Data && inPostgres(*f)) {
 			*f = filepath.Join(filepath.Dir(path), *f)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport/sallyport/admin/api"
 	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/config"
+	"github.com/sallyport/sallyport/console"
 	"github.com/sallyport/sallyport/dialect"
 	"github.com/sallyport/sallyport/internal/origin"
 )
@@ -45,18 +46,23 @@ func mountInfos(router *dialect.Router, configured []config.Mount) []administrat
 	return list
 }
 
-// serveAPI adds the administration API to the admin listener, if there is one.
-func (s *Server) serveAPI(version string) {
+// serveAdministration adds the administration API and the console to the admin
+// listener, if there is one.
+func (s *Server) serveAdministration(version string) error {
 	if s.admin == nil {
-		return
+		return nil
 	}
+	operations := s.operations(version)
+	signIn := console.Mount()
 	from := origin.New(s.cfg.TrustedProxies, true) // this machine may do without TLS
-	s.admin.mux.Handle(api.Prefix+"/", s.operations(version).Handler(administration.HandlerOptions{
+	s.admin.mux.Handle(api.Prefix+"/", operations.Handler(administration.HandlerOptions{
+		Console: signIn, FactorRequired: s.cfg.Admin.SecondFactor != config.FactorOptional,
 		Origin: func(r *http.Request) (auth.Origin, bool) {
 			p := from.Of(r)
 			return auth.Origin{Source: p.Source, Request: s.origin.NewID()}, p.Secure
 		},
 	}))
+	return s.serveConsole(signIn, from, operations)
 }
 
 // Administration is the administration of a database in this process: the same API,
@@ -81,8 +87,11 @@ func OpenAdmin(ctx context.Context, cfg *config.Config, name, version string, lo
 			_ = s.Close() // the first error counts
 		}
 	}()
-	if missing(cfg.Data) {
-		return nil, fmt.Errorf("%w %s: sallyport init, apply or the first start of the server makes it", ErrNoDatabase, cfg.Data)
+	switch none, err := missingDatabase(cfg.Data); {
+	case err != nil:
+		return nil, err
+	case none:
+		return nil, fmt.Errorf("%w %s: sallyport init, apply or the first start of the server makes it", ErrNoDatabase, databaseName(cfg.Data))
 	}
 	keys, err := openKeys(cfg.Keys, cfg.Data, s.log)
 	if err != nil {

@@ -58,7 +58,11 @@ func (o *ApplyOptions) load() (*apply.File, error) {
 
 func (o *ApplyOptions) apply(ctx context.Context, file *apply.File) (err error) {
 	log := newLogger(o.Log, slog.LevelWarn, "text")
-	newKeys, newData := !o.DryRun && missing(o.Keys), !o.DryRun && missing(o.Data)
+	none, err := missingDatabase(o.Data)
+	if err != nil {
+		return err
+	}
+	newKeys, newData := !o.DryRun && missing(o.Keys), !o.DryRun && none
 	keys, err := openKeys(o.Keys, o.Data, log)
 	if err != nil {
 		return err
@@ -72,7 +76,7 @@ func (o *ApplyOptions) apply(ctx context.Context, file *apply.File) (err error) 
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	if newData {
-		_, _ = fmt.Fprintf(o.Log, "created a new database %s\n", o.Data)
+		_, _ = fmt.Fprintf(o.Log, "created a new database %s\n", databaseName(o.Data))
 	}
 	plan, err := apply.Make(ctx, store, file, apply.Options{Keys: keys, Actor: o.Actor})
 	if err != nil {
@@ -110,8 +114,8 @@ func tellDry(w io.Writer, plan *apply.Plan) error {
 // elsewhere lets a dry run without a database happen in a temporary one: looking
 // must not create anything.
 func (o *ApplyOptions) elsewhere() (leave func(), err error) {
-	if !missing(o.Data) {
-		return func() {}, nil
+	if none, err := missingDatabase(o.Data); !none || err != nil {
+		return func() {}, err
 	}
 	dir, err := os.MkdirTemp("", "sallyport-dry-run-")
 	if err != nil {

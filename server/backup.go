@@ -21,6 +21,9 @@ import (
 // the copy, and writes what is in it. The server may run meanwhile. The key set
 // is not in the copy: keys names a new file for a copy of it; "": none is made.
 func Backup(ctx context.Context, cfg *config.Config, to, keys string, out io.Writer) error {
+	if err := needFile(cfg.Data, "pg_dump, or a base backup and the archive of its log"); err != nil {
+		return err
+	}
 	set, err := secret.LoadKeys(cfg.Keys)
 	if err != nil {
 		return err
@@ -81,6 +84,9 @@ var ErrThere = errors.New("there is a database already")
 // is that the key set fits; until then nothing is touched. Sessions are ended
 // unless told otherwise: the backup does not know which were ended after it.
 func Restore(ctx context.Context, cfg *config.Config, o RestoreOptions) error {
+	if err := needFile(cfg.Data, "pg_restore, into an empty database, while no server runs on it"); err != nil {
+		return err
+	}
 	lock, err := lockDatabase(cfg.Data)
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/secret"
+	"github.com/sallyport/sallyport/store/postgres"
 	"github.com/sallyport/sallyport/store/sqlite"
 )
 
@@ -22,8 +23,8 @@ func (d *doctor) keys(context.Context) {
 	d.owners()
 	set, err := secret.LoadKeys(d.cfg.Keys)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && missing(d.cfg.Data):
-		d.warn("keys", "nothing, if this server is new: the first start makes both", "neither key set nor database is there yet: %s, %s", d.cfg.Keys, d.cfg.Data)
+	case errors.Is(err, fs.ErrNotExist) && d.noDatabase():
+		d.warn("keys", "nothing, if this server is new: the first start makes both", "neither key set nor database is there yet: %s, %s", d.cfg.Keys, databaseName(d.cfg.Data))
 	case errors.Is(err, fs.ErrNotExist):
 		d.bad("keys", "restore it from its backup: a new one would void every API key and token", "there is a database and no key set %s", d.cfg.Keys)
 	case err != nil:
@@ -40,6 +41,10 @@ func (d *doctor) keys(context.Context) {
 func (d *doctor) database(ctx context.Context) {
 	if unsynchronized() {
 		d.warn("clock", "run chrony or systemd-timesyncd: sessions and locks end by the clock, and so do one-time codes", "nothing keeps this machine's clock right, the kernel says")
+	}
+	if postgres.Is(d.cfg.Data) {
+		d.inPostgres(ctx)
+		return
 	}
 	if missing(d.cfg.Data) {
 		if !missing(d.cfg.Keys) {
@@ -79,6 +84,31 @@ func (d *doctor) database(ctx context.Context) {
 			d.cfg.Data, found.Accounts, found.Keys, found.Users, found.Sessions, found.Events)
 	}
 	d.people(at.Powers)
+}
+
+// noDatabase says whether it is certain that there is none.
+func (d *doctor) noDatabase() bool {
+	none, err := missingDatabase(d.cfg.Data)
+	return none && err == nil
+}
+
+// inPostgres looks at a database in PostgreSQL: whether it can be reached, takes writes
+// and has a schema that this program knows. The rest is for its own tools to say.
+func (d *doctor) inPostgres(ctx context.Context) {
+	name := databaseName(d.cfg.Data)
+	have, known, err := postgres.Schema(ctx, d.cfg.Data)
+	switch {
+	case err != nil:
+		d.bad("database", "the message says how", "%v", err)
+	case have > known:
+		d.bad("database", "use the newer sallyport", "the schema of %s has version %d, this program knows up to %d", name, have, known)
+	case have == 0:
+		d.warn("database", "nothing, if this server is new: the first start makes the tables", "%s can be reached and is empty", name)
+	case have < known:
+		d.warn("database", "make a backup, then start the server: it brings the schema up to date", "the schema of %s has version %d, this program's is %d", name, have, known)
+	default:
+		d.fine("database", "%s can be reached, takes writes and has schema %d; what is in it was not read", name, have)
+	}
 }
 
 // mendDatabase says what to do about a database that was not read to its end. That

@@ -25,9 +25,12 @@ func openKeys(path, database string, log *slog.Logger) (*secret.Keys, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return keys, err
 	}
-	if _, err := os.Stat(database); !errors.Is(err, fs.ErrNotExist) {
+	switch none, err := missingDatabase(database); {
+	case err != nil:
+		return nil, err
+	case !none:
 		return nil, fmt.Errorf("%w: there is no %s, but there is a database %s: restore the key set from its backup, "+
-			"since a new one would void every API key and token; to start from nothing, move the database away", ErrKeysMissing, path, database)
+			"since a new one would void every API key and token; to start from nothing, move the database away", ErrKeysMissing, path, databaseName(database))
 	}
 	if keys, err = secret.GenerateKeys(); err != nil {
 		return nil, err

@@ -106,7 +106,13 @@ func isFatal(e *pgconn.PgError) bool {
 // statement: what the statement did is not known.
 type lostError struct{ err error }
 
-func (e *lostError) Error() string   { return ErrUnreachable.Error() + " (" + e.err.Error() + ")" }
+func (e *lostError) Error() string {
+	if errors.Is(e.err, ErrReadOnly) {
+		return e.err.Error()
+	}
+	return ErrUnreachable.Error() + " (" + e.err.Error() + ")"
+}
+
 func (e *lostError) Unwrap() []error { return []error{ErrUnreachable, e.err} }
 
 func isLost(err error) bool {

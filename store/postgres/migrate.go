@@ -30,12 +30,7 @@ const newest = 1
 const migrating = 0x73616c6c79 // "sally"
 
 // migrate brings the schema to this program's version and refuses a newer one.
-func migrate(ctx context.Context, config *pgx.ConnConfig, log *slog.Logger) error {
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+func migrate(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig, log *slog.Logger) error {
 	if have, err := version(ctx, conn); err != nil || have >= newest {
 		return checkVersion(have, err)
 	}
@@ -51,6 +46,22 @@ func migrate(ctx context.Context, config *pgx.ConnConfig, log *slog.Logger) erro
 	}
 	// An engine without such locks: of two nodes one will fail, and then look again.
 	return up(ctx, config, log)
+}
+
+// Schema looks at a database and changes nothing: the version of its schema, 0 if
+// there is none yet, and the one that this program brings it to.
+func Schema(ctx context.Context, url string) (have, known int64, err error) {
+	config, err := parse(url)
+	if err != nil {
+		return 0, 0, err
+	}
+	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
+	if err != nil {
+		return 0, 0, explain("looking at "+Redact(url), answered(err, true))
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	have, err = version(ctx, conn)
+	return have, newest, explain("looking at "+Redact(url), answered(err, conn.IsClosed()))
 }
 
 // version is that of the schema, 0 if there is none.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/sallyport/sallyport/auth"
@@ -73,7 +74,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context, config *pgxpool.Config, writers int, hot int32) (err error) {
-	if err := migrate(ctx, config.ConnConfig, s.log); err != nil {
+	prepare, err := s.prepare(ctx, config)
+	if err != nil {
 		return answered(err, true)
 	}
 	s.stopped, s.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -85,10 +87,13 @@ func (s *Store) open(ctx context.Context, config *pgxpool.Config, writers int, h
 	if s.write, err = openPool(s.stopped, config, int32(writers)); err != nil {
 		return err
 	}
-	if s.hot, err = openPool(s.stopped, config, hot); err != nil {
+	if s.cold, err = openPool(s.stopped, config, cold); err != nil {
 		return err
 	}
-	if s.cold, err = openPool(s.stopped, config, cold); err != nil {
+	if prepare {
+		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
+	}
+	if s.hot, err = openPool(s.stopped, config, hot); err != nil {
 		return err
 	}
 	for range writers {
@@ -96,6 +101,24 @@ func (s *Store) open(ctx context.Context, config *pgxpool.Config, writers int, h
 		s.writing.Go(w.run)
 	}
 	return nil
+}
+
+// prepare brings the schema up to date and says whether single rows may be read
+// by prepared statements, in half of the time. They belong to a session, and
+// behind PgBouncer in transaction mode the next transaction has another; who has
+// another name for the session than the server itself is such a one.
+func (s *Store) prepare(ctx context.Context, config *pgxpool.Config) (direct bool, err error) {
+	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if err := migrate(ctx, conn, config.ConnConfig, s.log); err != nil {
+		return false, err
+	}
+	var pid uint32
+	err = conn.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&pid)
+	return pid == conn.PgConn().PID() && config.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheDescribe, err
 }
 
 // release closes what is open.

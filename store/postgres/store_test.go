@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 func run(m *testing.M) int {
 	flag.Parse()
 	if !given("rapid.checks") { // each is hundreds of round trips
-		_ = flag.Set("rapid.checks", "15")
+		_ = flag.Set("rapid.checks", "8")
 	}
 	cluster, err := pgtest.Start(context.Background())
 	switch {
@@ -47,7 +47,18 @@ func run(m *testing.M) int {
 		defer func() { _ = cluster.Stop() }()
 		shared = cluster
 	}
-	return m.Run()
+	code := m.Run()
+	if benching() {
+		if c, err := durable(); err == nil {
+			_ = c.Stop()
+		}
+	}
+	return code
+}
+
+func benching() bool {
+	f := flag.Lookup("test.bench")
+	return f != nil && f.Value.String() != ""
 }
 
 func given(name string) (yes bool) {
@@ -86,6 +97,21 @@ func inSchema(t testing.TB, dir string) string {
 	}
 	schemas.made[name] = true
 	return url + "?search_path=" + name
+}
+
+// makeDatabase makes a database of the shared cluster, unless it is there.
+func makeDatabase(t testing.TB, cluster *pgtest.Cluster, name string) {
+	t.Helper()
+	schemas.Lock()
+	defer schemas.Unlock()
+	if schemas.made[name] {
+		return
+	}
+	exec(t, cluster.URL("postgres"), "CREATE DATABASE "+name)
+	if schemas.made == nil {
+		schemas.made = map[string]bool{}
+	}
+	schemas.made[name] = true
 }
 
 // exec runs statements as an operator would, beside the store.

@@ -1,9 +1,8 @@
 package postgres
 
 import (
-	"errors"
+	"context"
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 
@@ -39,17 +38,20 @@ const connectTimeout = 5 * time.Second
 func parse(name string) (*pgxpool.Config, error) {
 	c, err := pgxpool.ParseConfig(name)
 	if err != nil {
-		return nil, fmt.Errorf("postgres: %w: the database URL %s cannot be used: %s", auth.ErrInvalid, Redact(name), withoutURL(err))
+		// The parser's own message quotes what it does not understand, which may be a
+		// password that stands where it does not belong.
+		return nil, fmt.Errorf("postgres: %w: the database URL %s, or a PG variable of the environment, cannot be understood: it must look like "+
+			"postgres://user@host:5432/database?sslmode=verify-full, with settings as libpq knows them, and a password goes to the file that PGPASSFILE names",
+			auth.ErrInvalid, Redact(name))
 	}
 	if c.ConnConfig.ConnectTimeout == 0 {
 		c.ConnConfig.ConnectTimeout = connectTimeout
 	}
 	// Of several hosts, one that takes writes: what was just written is to be read.
 	if c.ConnConfig.ValidateConnect == nil {
-		c.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+		c.ConnConfig.ValidateConnect = takesWrites
 	}
-	// A prepared statement belongs to a session, and behind PgBouncer in
-	// transaction mode the next transaction has another. Descriptions do not.
+	// What is described is true of every session, what is prepared only of one.
 	if !strings.Contains(name, "default_query_exec_mode=") {
 		c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
@@ -59,15 +61,16 @@ func parse(name string) (*pgxpool.Config, error) {
 	return c, nil
 }
 
-// withoutURL is what is wrong with a URL, without what stands in it: the parser's
-// own message quotes it, password included if the URL is too broken to tell.
-func withoutURL(err error) string {
-	var syntax *url.Error
-	reason := errors.Unwrap(err)
-	if reason == nil || errors.As(err, &syntax) {
-		return "it must look like postgres://user@host:5432/database?sslmode=verify-full, a password goes to the file that PGPASSFILE names"
+// takesWrites refuses a server that is a replica or was made read-only.
+func takesWrites(ctx context.Context, conn *pgconn.PgConn) error {
+	result, err := conn.Exec(ctx, "SHOW transaction_read_only").ReadAll()
+	if err != nil {
+		return err
 	}
-	return reason.Error()
+	if len(result) == 1 && len(result[0].Rows) == 1 && string(result[0].Rows[0][0]) == "on" {
+		return ErrReadOnly
+	}
+	return nil
 }
 
 // hotSize is how many connections read single rows.
