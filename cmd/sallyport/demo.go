@@ -35,7 +35,7 @@ func newDemo() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Addr, "addr", "127.0.0.1:8080", "loopback address to listen at")
-	f.StringVar(&o.Admin, "admin-addr", "127.0.0.1:8081", "loopback address for metrics and profiles; unless it is given, another port if that one is taken")
+	f.StringVar(&o.Admin, "admin-addr", "127.0.0.1:8081", "loopback address for console, API, metrics and profiles; unless it is given, another port if that one is taken")
 	f.StringVar(&o.Data, "data", "", "directory for key set and database (default a temporary one)")
 	return cmd
 }
@@ -44,6 +44,7 @@ func printDemo(w io.Writer, d *server.Demo) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Sallyport demo at http://%s, for this machine only. Ctrl-C ends it.\n", d.Addr())
 	if admin := d.AdminAddr(); admin != nil {
+		fmt.Fprintf(&b, "Console at http://%s, user name admin, password demo-admin-password\n", admin)
 		fmt.Fprintf(&b, "Metrics at http://%s/metrics\n", admin)
 	}
 	for _, e := range d.Examples() {

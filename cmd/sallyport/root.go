@@ -35,7 +35,10 @@ func does(f func(cmd *cobra.Command) error) func(*cobra.Command, []string) error
 
 // run is the program with its exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	root := newRoot()
+	return runRoot(ctx, newRoot(), args, stdout, stderr)
+}
+
+func runRoot(ctx context.Context, root *cobra.Command, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
