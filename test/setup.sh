@@ -23,7 +23,17 @@ needs() {
 		clients in Python|python3 --version|python3
 		clients in JavaScript|node --version|nodejs
 		clients in JavaScript, npm|npm --version|npm
+		the store in PostgreSQL|has_postgres|postgresql
+		the store behind PgBouncer|has_pgbouncer|pgbouncer
 	LIST
+}
+
+# has_postgres, has_pgbouncer: Debian keeps them out of most users' PATH.
+has_postgres() {
+	works command -v initdb || works ls /usr/lib/postgresql/*/bin/initdb
+}
+has_pgbouncer() {
+	works command -v pgbouncer || works test -x /usr/sbin/pgbouncer
 }
 
 # php_client: PHP without these extensions is of no use.
