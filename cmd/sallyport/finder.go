@@ -15,7 +15,7 @@ import (
 // the accounts that it saw.
 //
 // An account is named by its number or code, or by more of its path, from any account
-// above it on: ACME/ACME-WEST. A key is ACCOUNT/NAME, a user the login name, with an
+// above it on, and exactly by all of it: ACME/ACME-WEST. A key is ACCOUNT/NAME, a user the login name, with an
 // account above or without. id:7 is what has the id 7. A name that several have is
 // refused, and the error says which they are.
 type finder struct {
@@ -83,7 +83,8 @@ func (f *finder) account(text string) (int64, error) {
 	return one("account", text, list)
 }
 
-// accountsOf finds all accounts that a text may mean.
+// accountsOf finds all accounts that a text may mean. A whole path, from the tenant on,
+// means one: that another tenant has an account of such a name changes nothing.
 func (f *finder) accountsOf(text string) (found []*api.Account, err error) {
 	parts := strings.Split(text, "/")
 	last := parts[len(parts)-1]
@@ -111,6 +112,10 @@ func (f *finder) accountsOf(text string) (found []*api.Account, err error) {
 				found = append(found, &a)
 			}
 		}
+	}
+	whole := func(a *api.Account) bool { return len(a.Path) == len(parts) }
+	if slices.ContainsFunc(found, whole) {
+		found = slices.DeleteFunc(found, func(a *api.Account) bool { return !whole(a) })
 	}
 	return found, nil
 }

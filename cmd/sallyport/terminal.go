@@ -62,7 +62,8 @@ func ignoreEnd(err error) error {
 // hidden reads a line that the terminal does not show. A signal leaves the terminal as
 // it was.
 func (r *request) hidden(tty *os.File, prompt string) (string, error) {
-	before, err := term.GetState(int(tty.Fd()))
+	fd := int(tty.Fd())
+	before, err := term.GetState(fd)
 	if err != nil {
 		return "", fmt.Errorf("reading a password: %w", err)
 	}
@@ -74,7 +75,7 @@ func (r *request) hidden(tty *os.File, prompt string) (string, error) {
 	}
 	read := make(chan line, 1)
 	go func() {
-		text, err := term.ReadPassword(int(tty.Fd()))
+		text, err := term.ReadPassword(fd)
 		read <- line{text, err}
 	}()
 	select {
@@ -84,7 +85,7 @@ func (r *request) hidden(tty *os.File, prompt string) (string, error) {
 		}
 		return string(l.text), nil
 	case <-r.ctx().Done():
-		return "", errors.Join(context.Cause(r.ctx()), term.Restore(int(tty.Fd()), before))
+		return "", errors.Join(context.Cause(r.ctx()), term.Restore(fd, before))
 	}
 }
 
