@@ -24,7 +24,13 @@ type Admin struct {
 	Listen string   `yaml:"listen" like:"127.0.0.1:*"` // host:port; "": off
 	Open   bool     `yaml:"open"`                      // may be reached from elsewhere
 	Hosts  []string `yaml:"hosts"`                     // names it is called by, beside localhost and addresses
+
+	SecondFactor string `yaml:"second_factor" enum:"required|optional"` // of a sign-in to the console
+	Tenant       string `yaml:"tenant"`                                 // code; whose names the console takes if none is typed. "": every tenant's
 }
+
+// FactorOptional lets administrators without a second factor into the console.
+const FactorOptional = "optional"
 
 // Tracing is where traces go. The zero Tracing is nowhere, unless the environment
 // says so.

@@ -100,6 +100,7 @@ func demoConfig(o DemoOptions) (*config.Config, error) {
 	cfg.SetDefaults()
 	cfg.Listen = strings.Replace(o.Addr, "localhost:", "127.0.0.1:", 1)
 	cfg.Admin.Listen = strings.Replace(o.Admin, "localhost:", "127.0.0.1:", 1)
+	cfg.Admin.Tenant, cfg.Admin.SecondFactor = "SALLYPORT", config.FactorOptional // its password is everybody's anyway
 	cfg.Assertion = config.Assertion{Issuer: "http://" + cfg.Listen}
 	cfg.Data = filepath.Join(o.Data, "sallyport.db")
 	cfg.Keys = filepath.Join(o.Data, "keys.json")

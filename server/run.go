@@ -89,6 +89,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	if s.admin != nil {
 		go func() { served <- s.admin.run() }()
+		go s.console.Run(background)
 		s.log.Info("listening for administrators", "address", s.AdminAddr().String(), "tls", s.admin.cert != nil)
 	}
 	s.log.Info("listening", "address", s.Addr().String(), "tls", s.cert != nil, "mounts", len(s.cfg.Mounts))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/config"
+	"github.com/sallyport/sallyport/console"
 	"github.com/sallyport/sallyport/dialect"
 	"github.com/sallyport/sallyport/gate"
 	"github.com/sallyport/sallyport/internal/origin"
@@ -51,6 +52,7 @@ type Server struct {
 	http     *http.Server
 	extAuthz *extAuthz // nil: Envoy asks nowhere
 	admin    *admin    // nil: administrators ask nowhere
+	console  *console.Console
 	registry *prometheus.Registry
 	tracing  *tracing     // nil: off
 	cert     *certificate // nil: no TLS
@@ -82,7 +84,9 @@ func New(ctx context.Context, cfg *config.Config, o Options) (_ *Server, err err
 	if err := s.listenAdmin(ctx, o.AdminElsewhere); err != nil {
 		return nil, err
 	}
-	s.serveAPI(o.Version)
+	if err := s.serveAdministration(o.Version); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
