@@ -89,8 +89,8 @@ type doctor struct {
 }
 
 // Examine looks at the configuration in a file and at everything it names, and
-// changes none of it. A server may run on it meanwhile. It sends nothing to other
-// machines. The database is read from end to end.
+// changes none of it. A server may run on it meanwhile. No other machine is asked but
+// that of a database in PostgreSQL. A database in a file is read from end to end.
 func Examine(ctx context.Context, path string) Findings {
 	d := &doctor{now: auth.SystemClock()}
 	var err error

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/sallyport/sallyport/store/postgres"
 )
 
 // Room on the disk below which somebody should look. A login takes about 300
@@ -28,12 +30,21 @@ type space struct {
 	brief bool   // what is on it goes with the machine or container
 }
 
-// disk looks at the folder of the database.
+// files are what the server keeps on this machine: a database in PostgreSQL is none
+// of them.
+func (d *doctor) files() []string {
+	if postgres.Is(d.cfg.Data) {
+		return []string{d.cfg.Keys}
+	}
+	return []string{d.cfg.Data, d.cfg.Data + "-wal", d.cfg.Data + "-shm", d.cfg.Data + ".lock", d.cfg.Keys}
+}
+
+// disk looks at the folder of the database; if that is elsewhere, of the key set.
 func (d *doctor) disk() {
 	since := len(d.found)
-	dir := filepath.Dir(d.cfg.Data)
+	dir := filepath.Dir(d.files()[0])
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		d.bad("disk", "make the folder, for the server's user alone: install -d -m 0700 -o USER "+quoted(dir), "the folder of the database is not there: %s", dir)
+		d.bad("disk", "make the folder, for the server's user alone: install -d -m 0700 -o USER "+quoted(dir), "the folder of database or key set is not there: %s", dir)
 		return
 	} else if info.Mode().Perm()&0o022 != 0 {
 		d.bad("disk", "chmod go-w "+quoted(dir), "others may write into %s (mode %04o): who does can put another database there", dir, info.Mode().Perm())
@@ -66,7 +77,7 @@ func (d *doctor) space(dir string, s space) {
 		d.warn("disk", "mount a volume there", "%s is on %s: what is kept there is gone with the machine or container", dir, s.kind)
 	}
 	need := uint64(0) // a backup takes as much as the database
-	if info, err := os.Stat(d.cfg.Data); err == nil {
+	if info, err := os.Stat(d.files()[0]); err == nil {
 		need = uint64(max(info.Size(), 0))
 	}
 	switch {
@@ -117,7 +128,7 @@ func bytesText(n uint64) string {
 // user stops the next start.
 func (d *doctor) owners() {
 	owner, of := -1, ""
-	for _, path := range []string{filepath.Dir(d.cfg.Data), d.cfg.Data, d.cfg.Data + "-wal", d.cfg.Data + "-shm", d.cfg.Data + ".lock", d.cfg.Keys} {
+	for _, path := range append([]string{filepath.Dir(d.files()[0])}, d.files()...) {
 		info, err := os.Stat(path)
 		if err != nil {
 			if !errors.Is(err, fs.ErrNotExist) {

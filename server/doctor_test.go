@@ -284,6 +284,21 @@ func TestDoctorBesideAServer(t *testing.T) {
 	p.expect(Examine(t.Context(), p.path(initConfig)), Bad, "listen", "another program, or a server with another configuration, listens on admin.listen")
 }
 
+// A database elsewhere is asked for over there, and its password is told nobody.
+func TestDoctorOfPostgres(t *testing.T) {
+	p := newPatient(t)
+	p.edit("data: sallyport.db", "data: postgres://ann:hidden@127.0.0.1:1/db")
+	found := Examine(t.Context(), p.path(initConfig))
+	for _, f := range found {
+		if f.Level == Bad && f.Area != "database" || strings.Contains(f.What+f.Mend, "hidden") || strings.Contains(f.What+f.Mend, "postgres:/a") {
+			t.Errorf("%+v", f)
+		}
+	}
+	if found.Err() == nil {
+		t.Error("it is said to be well")
+	}
+}
+
 // What to do depends on what is wrong: nobody should restore a backup because a
 // file could not be read.
 func TestDoctorMendsTheDatabase(t *testing.T) {

@@ -16,7 +16,7 @@ func newDoctor() *cobra.Command {
 		Long: "Look at the configuration and at everything it names: certificate, clock, disk, key set,\n" +
 			"database, dialects, listeners. Each finding is ok, warn or bad, and says how to mend it;\n" +
 			"if one is bad the exit code is 1. Run it as the server's user. The server may run\n" +
-			"meanwhile. Nothing is changed, and no other machine is asked.",
+			"meanwhile. Nothing is changed, and no other machine is asked but the database's.",
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command) error {
 			found := server.Examine(cmd.Context(), file)
