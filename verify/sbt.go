@@ -108,12 +108,42 @@ func sbtBody(r *http.Request, ours bool) (members, error) {
 		return nil, malformed("the body is not UTF-8")
 	}
 	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
+	if media == formType {
+		return sbtLookedAt(body)
+	}
 	if read == nil {
 		if read, err = sbtGuess(body); read == nil {
 			return nil, err
 		}
 	}
 	return read(body)
+}
+
+// sbtLookedAt reads a form, and once more what begins as JSON or XML does: programs
+// send these as forms that set no type of their own, and an API may go by the look.
+// Both readings have to agree.
+func sbtLookedAt(form []byte) (members, error) {
+	guess, err := sbtGuess(form)
+	if err != nil || guess == nil {
+		return nil, err
+	}
+	found, err := sbtForm(form)
+	if err != nil {
+		return nil, err
+	}
+	again, err := guess(form)
+	if err != nil {
+		return nil, err
+	}
+	for name, value := range again {
+		if found[name] != "" && value != "" && found[name] != value {
+			return nil, malformed("the body can be read in two ways")
+		}
+		if value != "" {
+			found[name] = value
+		}
+	}
+	return found, nil
 }
 
 func sbtReader(media string) func([]byte) (members, error) {

@@ -1,6 +1,7 @@
 package sbt
 
 import (
+	"bytes"
 	"net/http"
 
 	"github.com/sallyport/sallyport/dialect"
@@ -23,21 +24,27 @@ func (s *sbt) Strip(r *http.Request) {
 	if err != nil {
 		return
 	}
+	if rest := blanked(blanked(body, besides(body, k)), k); !bytes.Equal(rest, body) {
+		dialect.ReplaceBody(r, rest)
+	}
+}
+
+// blanked is a body of a kind without its secrets.
+func blanked(body []byte, k kind) []byte {
 	switch k {
 	case formKind:
-		if rest := withoutSecrets(string(body)); len(rest) < len(body) {
-			dialect.ReplaceBody(r, []byte(rest))
-		}
+		return []byte(withoutSecrets(string(body)))
 	case jsonKind:
 		if f, err := scanJSON(body); err == nil {
-			blank(r, body, f.secrets, "null")
+			return blank(body, f.secrets, "null")
 		}
 	case xmlKind:
 		if f, err := scanXML(body); err == nil {
-			blank(r, body, f.secrets, "")
+			return blank(body, f.secrets, "")
 		}
 	case other:
 	}
+	return body
 }
 
 // withoutSecrets is a query or form without the parameters securityToken and
@@ -47,9 +54,9 @@ func withoutSecrets(raw string) string {
 }
 
 // blank puts something else where the secrets stand.
-func blank(r *http.Request, body []byte, secrets []span, instead string) {
+func blank(body []byte, secrets []span, instead string) []byte {
 	if len(secrets) == 0 {
-		return
+		return body
 	}
 	rest := make([]byte, 0, len(body))
 	at := 0
@@ -57,5 +64,5 @@ func blank(r *http.Request, body []byte, secrets []span, instead string) {
 		rest = append(append(rest, body[at:s.from]...), instead...)
 		at = s.to
 	}
-	dialect.ReplaceBody(r, append(rest, body[at:]...))
+	return append(rest, body[at:]...)
 }

@@ -177,7 +177,7 @@ func (s *sbt) readBody(r *http.Request, ours bool) (body []byte, k kind, charset
 	switch {
 	case len(body) == 0:
 		k = other
-	case k == other && utf16(body):
+	case (k == other || k == formKind) && utf16(body):
 		return nil, other, "", errMedia // some servers would read on, here nobody can
 	case k == other:
 		k = looksLike(body)
@@ -187,9 +187,24 @@ func (s *sbt) readBody(r *http.Request, ours bool) (body []byte, k kind, charset
 
 func (s *sbt) scanBody(r *http.Request, ours bool) (f found, err error) {
 	body, k, charset, err := s.readBody(r, ours)
-	if err != nil {
+	if err != nil || k == other {
 		return found{}, err
 	}
+	f, err = scanAs(body, k)
+	if also := besides(body, k); err == nil && also != other {
+		var g found
+		if g, err = scanAs(body, also); err == nil {
+			f.carried, err = f.and(g.carried)
+		}
+	}
+	if err == nil && !isUTF8(charset) && !(isLatin(charset) && isASCII(f.org)) {
+		err = errCharset // the API behind may read another code there
+	}
+	return f, err
+}
+
+// scanAs reads a body as one of a kind.
+func scanAs(body []byte, k kind) (f found, err error) {
 	switch k {
 	case formKind:
 		f.carried, err = scanPairs(string(body))
@@ -198,12 +213,20 @@ func (s *sbt) scanBody(r *http.Request, ours bool) (f found, err error) {
 	case xmlKind:
 		f, err = scanXML(body)
 	case other:
-		return found{}, nil
-	}
-	if err == nil && !isUTF8(charset) && !(isLatin(charset) && isASCII(f.org)) {
-		err = errCharset // the API behind may read another code there
 	}
 	return f, err
+}
+
+// besides is what else an API may take a form for: JSON or XML that says it is a
+// form, as programs send it that set no type of their own. Both readings count then.
+func besides(body []byte, k kind) kind {
+	if k != formKind {
+		return other
+	}
+	if like := looksLike(body); like != formKind {
+		return like
+	}
+	return other
 }
 
 // isLatin says whether a charset has ASCII in its lower half.
