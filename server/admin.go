@@ -16,9 +16,10 @@ import (
 )
 
 // admin is the listener for administrators: metrics and profiles, and what else is
-// added to its mux before Run. The nil one is nowhere.
+// added to its mux before Run, which is the API and the console. The nil one is
+// nowhere.
 //
-// It asks nobody who they are, so by default only this machine reaches it, and
+// For metrics and profiles it asks nobody who they are, so by default only this machine reaches it, and
 // what a browser on this machine is led to send it is refused: under another name
 // (DNS rebinding) or for a page from elsewhere.
 type admin struct {
@@ -114,13 +115,16 @@ func (a *admin) named(host string) bool {
 // foreign says whether a browser sends the request for a page that is not ours.
 // Following a link to here is no such thing.
 func foreign(r *http.Request) bool {
-	if origin := r.Header.Get("Origin"); origin != "" {
+	// A form of the console has the Origin null, since its pages send no referrer
+	// (Fetch, 3.2); what no page can set says where it is from all the same.
+	site := r.Header.Get("Sec-Fetch-Site")
+	if origin := r.Header.Get("Origin"); origin != "" && (origin != "null" || site != "same-origin") {
 		u, err := url.Parse(origin)
 		if err != nil || !strings.EqualFold(u.Host, r.Host) {
 			return true
 		}
 	}
-	switch r.Header.Get("Sec-Fetch-Site") {
+	switch site {
 	case "", "same-origin", "none":
 		return false
 	}
