@@ -39,9 +39,9 @@ func refuse(w http.ResponseWriter, _ *http.Request, err error) {
 	case http.StatusBadRequest:
 		text = "the request cannot be read"
 	default:
-		challenge := "Bearer"
-		if !errors.Is(err, ErrNoToken) {
-			challenge = `Bearer error="invalid_token"`
+		challenge := `Bearer error="invalid_token"`
+		if errors.Is(err, ErrNoToken) {
+			challenge, text = "Bearer", "the call carries no token"
 		}
 		h.Set("WWW-Authenticate", challenge)
 	}

@@ -63,15 +63,16 @@ func TestHandler(t *testing.T) {
 		what, target, challenge string
 		headers                 []string
 		status                  int
+		text                    string
 	}{
-		{"no token", "/", "Bearer", nil, 401},
-		{"another account", "/?CID=7&Token=" + g.Token, `Bearer error="invalid_token"`, nil, 401},
-		{"made up", "/?CID=123456&Token=00000000-0000-0000-0000-000000000000", `Bearer error="invalid_token"`, nil, 401},
-		{"repeated", good + "&Token=x", "", nil, 400},
+		{"no token", "/", "Bearer", nil, 401, "the call carries no token\n"},
+		{"another account", "/?CID=7&Token=" + g.Token, `Bearer error="invalid_token"`, nil, 401, "the token is not valid\n"},
+		{"made up", "/?CID=123456&Token=00000000-0000-0000-0000-000000000000", `Bearer error="invalid_token"`, nil, 401, "the token is not valid\n"},
+		{"repeated", good + "&Token=x", "", nil, 400, "the request cannot be read\n"},
 	} {
 		rec := call(c.target, c.headers...)
-		if rec.Code != c.status || rec.Header().Get("WWW-Authenticate") != c.challenge || seen != nil || rec.Header().Get("Cache-Control") != "no-store" {
-			t.Errorf("%s: %d %v, the API saw %v", c.what, rec.Code, rec.Header(), seen)
+		if rec.Code != c.status || rec.Header().Get("WWW-Authenticate") != c.challenge || rec.Body.String() != c.text || seen != nil || rec.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %d %v %q, the API saw %v", c.what, rec.Code, rec.Header(), rec.Body, seen)
 		}
 	}
 	w.wire.lead("")
