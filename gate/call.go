@@ -22,8 +22,7 @@ var (
 // Limits of a described call, in bytes. MaxHeaderBytes of the server bounds
 // both from above.
 const (
-	maxURI  = 64 << 10
-	maxHost = 300
+	maxURI = 64 << 10
 )
 
 // described is the call that is checked, in one allocation.
@@ -51,7 +50,7 @@ func describe(r *http.Request, p origin.Peer) (call *http.Request, secure bool, 
 	if d.host != "" {
 		c.Host = d.host
 	}
-	if !readableHost(c.Host) {
+	if !origin.PlainHost(c.Host) {
 		return nil, false, errURI
 	}
 	c.RequestURI = d.uri
@@ -61,11 +60,6 @@ func describe(r *http.Request, p origin.Peer) (call *http.Request, secure bool, 
 		return nil, false, errDisagree
 	}
 	return &c.Request, p.Scheme == "https" || (p.Scheme == "" && d.scheme == "https"), nil
-}
-
-// readableHost says whether a host may be looked up as it is.
-func readableHost(host string) bool {
-	return len(host) <= maxHost && !strings.ContainsAny(host, ", \t/\\@?#")
 }
 
 // description is what the headers say. An empty member was not said.

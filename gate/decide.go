@@ -11,6 +11,7 @@ import (
 // decision is what became of one call. Without an error the session is live.
 type decision struct {
 	session auth.Session
+	route   *target         // that the call takes; nil: none
 	dialect dialect.Dialect // whose words refuse; nil: nobody's, the gate speaks for itself
 	guessed bool            // nobody's session was found, and the words could be another's
 	admit   *admission      // nil: the dialect has nothing to add to a yes
@@ -51,7 +52,22 @@ func (g *Gate) decide(call *http.Request, secure bool) decision {
 	if d.guessed && native != nil {
 		d.dialect = native.Dialect
 	}
+	if d.err == nil && g.routes != nil {
+		g.hold(call, &d)
+	}
 	return d
+}
+
+// hold holds a session to the conditions of the call's route, however the call
+// is checked. A call on no route is for the reverse proxy alone to refuse.
+func (g *Gate) hold(call *http.Request, d *decision) {
+	rt, err := g.routes.find(call.Host, call.URL.Path)
+	switch {
+	case err != nil:
+		*d = decision{err: err}
+	case rt != nil:
+		d.route, d.err = rt, rt.permits(call.Context(), g.o.Service, &d.session)
+	}
 }
 
 // judge checks a call that some mounts cover, and that may be native to one.

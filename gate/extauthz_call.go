@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+
+	"github.com/sallyport/sallyport/internal/origin"
 )
 
 // envoyCall is a call as Envoy describes it.
@@ -49,7 +51,7 @@ func fromEnvoy(ctx context.Context, h *authv3.AttributeContext_HttpRequest) (*en
 	if err := parseURI(call.target, call.URL); err != nil {
 		return call, err
 	}
-	if !readableHost(call.Host) {
+	if !origin.PlainHost(call.Host) {
 		return call, errURI
 	}
 	call.RequestURI = call.target

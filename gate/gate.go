@@ -30,6 +30,7 @@ type Options struct {
 type Gate struct {
 	o          Options
 	assertions *assertions
+	routes     *routeTable // nil: there are none
 }
 
 // New makes a gate.

@@ -74,8 +74,17 @@ func alphanumeric(c byte) bool {
 
 // spoofs says whether the headers claim an identity in a spelling that a proxy
 // would pass on. The proper names of those that the gate answers with are let
-// be: a proxy that copies them from the answer replaces them.
+// be: a proxy that copies them from the answer replaces them. In Connection they
+// are not: some proxies would copy them and then throw away what it names, and the
+// API would get a call of nobody.
 func spoofs(h http.Header) bool {
+	for _, list := range h["Connection"] {
+		for name := range strings.SplitSeq(list, ",") {
+			if claimsIdentity(textproto.TrimString(name)) {
+				return true
+			}
+		}
+	}
 	for name := range h {
 		if !claimsIdentity(name) {
 			continue

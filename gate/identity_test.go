@@ -90,3 +90,14 @@ func TestVerdict(t *testing.T) {
 		}
 	}
 }
+
+// Some proxies copy the identity into the call and then throw away what Connection
+// names.
+func TestConnectionNamesNoIdentity(t *testing.T) {
+	k := newKit(t)
+	for list, want := range map[string]int{"close": 200, "keep-alive, X-Sallyport": 200, "close, Sallyport-Account": 403, "sallyport_session": 403} {
+		if w := k.forward(proxyAddr, "both.example", k.electaURI(), "Connection", list); w.Code != want {
+			t.Errorf("%q: answered %d, want %d", list, w.Code, want)
+		}
+	}
+}

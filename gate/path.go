@@ -7,8 +7,10 @@ import "strings"
 // them climbs up at /a/../b, or at the /a/..;/b and \ that some servers take for
 // it, and the other does not, a token for one mount would open another.
 func plainPath(path string) bool {
-	if strings.IndexByte(path, '\\') >= 0 || strings.IndexByte(path, 0) >= 0 {
-		return false
+	for i := range len(path) {
+		if c := path[i]; c == '\\' || c < ' ' || c == 0x7f {
+			return false
+		}
 	}
 	// Every segment to be refused begins so.
 	if !strings.Contains(path, "/.") {
@@ -36,4 +38,25 @@ func merged(path string) string {
 		}
 	}
 	return string(b)
+}
+
+// bare is a path as the most forgetful servers read it, which is another path
+// than the one that was sent: without the parameters of segments (Tomcat), without
+// dots, spaces and names of streams at their ends (Windows), and without what comes
+// after a question mark or fragment that was encoded once too often. Whoever chooses
+// by a path has to look at both readings.
+func bare(path string) string {
+	if i := strings.IndexAny(path, "?#"); i >= 0 {
+		path = path[:i]
+	}
+	if !strings.ContainsAny(path, ";. :") {
+		return merged(path)
+	}
+	b := make([]byte, 0, len(path))
+	for segment := range strings.SplitSeq(path, "/") {
+		segment, _, _ = strings.Cut(segment, ";")
+		segment, _, _ = strings.Cut(segment, "::$")
+		b = append(append(b, '/'), strings.TrimRight(segment, ". ")...)
+	}
+	return merged(string(b))
 }

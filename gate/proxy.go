@@ -31,12 +31,12 @@ import (
 // session and no route is answered in the gate's own words, with 404.
 type Proxy struct {
 	gate     *Gate
-	routes   *routeTable
 	buffers  buffers
 	errorLog *log.Logger
 }
 
-// Proxy makes a reverse proxy of the gate. The error wraps [ErrRoute].
+// Proxy makes a reverse proxy of the gate, before the gate is used: whose calls a
+// route is for, it is for whichever way they are checked. The error wraps [ErrRoute].
 func (g *Gate) Proxy(routes []Route) (*Proxy, error) {
 	list := make([]*target, len(routes))
 	for i := range routes {
@@ -46,7 +46,8 @@ func (g *Gate) Proxy(routes []Route) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Proxy{gate: g, routes: table, errorLog: slog.NewLogLogger(g.o.Logger.Handler(), slog.LevelDebug)}, nil
+	g.routes = table
+	return &Proxy{gate: g, errorLog: slog.NewLogLogger(g.o.Logger.Handler(), slog.LevelDebug)}, nil
 }
 
 var (
@@ -78,6 +79,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // decide finds out whose call it is and which route it takes.
 func (p *Proxy) decide(r *http.Request, peer *origin.Peer) (decision, *target) {
+	if err := origin.CheckTarget(r, false); err != nil {
+		return decision{err: err}, nil
+	}
 	if strings.IndexByte(r.URL.RawPath, '#') >= 0 || strings.IndexByte(r.URL.RawQuery, '#') >= 0 {
 		return decision{err: errFragment}, nil // some servers would stop reading there
 	}
@@ -85,15 +89,10 @@ func (p *Proxy) decide(r *http.Request, peer *origin.Peer) (decision, *target) {
 	if d.err != nil {
 		return d, nil
 	}
-	rt := p.routes.find(r.Host, r.URL.Path)
-	if rt == nil {
-		return d, nil
-	}
-	d.err = rt.permits(r.Context(), p.gate.o.Service, &d.session)
-	if d.err == nil && rt.MaxBody > 0 && r.ContentLength > rt.MaxBody {
+	if rt := d.route; rt != nil && rt.MaxBody > 0 && r.ContentLength > rt.MaxBody {
 		d.err = &http.MaxBytesError{Limit: rt.MaxBody}
 	}
-	return d, rt
+	return d, d.route
 }
 
 // refuse is the gate's, with the statuses that a dialect need not know.

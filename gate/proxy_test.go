@@ -1,6 +1,8 @@
 package gate
 
 import (
+	"bufio"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net/http"
@@ -305,6 +307,10 @@ func TestProxyRoutesAreForSome(t *testing.T) {
 		f := k.front(t, rt)
 		before := a.calls.Load()
 		res, body := f.do(t, f.ask(t, "GET", "/x", nil))
+		// Whichever way a call is checked, the route's conditions hold.
+		if got := k.forward(proxyAddr, "both.example", "/x"+strings.TrimPrefix(k.electaURI(), "/logs/")); len(rt.Dialects) == 0 && (got.Code == 200) != (c.want == 200) {
+			t.Errorf("%s: forward-auth says %d %s", name, got.Code, got.Body)
+		}
 		if reached := a.calls.Load() > before; res.StatusCode != c.want || reached != (c.want == 200) {
 			t.Errorf("%s: answered %d %s, reached %v", name, res.StatusCode, body, reached)
 		}
@@ -350,22 +356,74 @@ func TestLongestRouteWins(t *testing.T) {
 		rt.Name, rt.Path, rt.Hosts = name, path, hosts
 		return rt
 	}
-	p, err := k.Proxy([]Route{named("all", "/"), named("api", "/api"), named("deep", "/API/v2/"), named("host", "/", "A.example"), named("hostapi", "/api", "a.example", "b.example")})
+	_, err := k.Proxy([]Route{named("all", "/"), named("api", "/api"), named("deep", "/API/v2/"), named("host", "/", "A.example"), named("hostapi", "/api", "a.example", "b.example")})
 	must(t, err)
 	for _, c := range [][3]string{
 		{"x", "/", "all"}, {"x", "/apis", "all"}, {"x", "/api", "api"}, {"x", "/api/", "api"}, {"x", "/Api/v1", "api"}, {"x", "/api/v2", "deep"}, {"x", "//api//v2/x", "deep"},
-		{"x", "/api;p=1/v2;q/x", "deep"}, {"a.example", "/", "host"}, {"A.EXAMPLE.:443", "/x", "host"}, {"a.example", "/api/x", "hostapi"}, {"a.example", "/api/v2", "deep"},
+		{"x", "/;x", "all"}, {"x", "/api/v2/x;p=1", "deep"}, {"x", "/api/a.b./c%20", "api"}, {"a.example", "/", "host"}, {"A.EXAMPLE.:443", "/x", "host"}, {"a.example", "/api/x", "hostapi"}, {"a.example", "/api/v2", "deep"},
 		{"b.example", "/", "all"}, {"b.example", "/api", "hostapi"}, {"[::1]:80", "/api", "api"}, {"x", "", "all"},
 	} {
-		if u := p.routes.find(c[0], c[1]); u == nil || u.Name != c[2] {
-			t.Errorf("%s%s: %v, want %s", c[0], c[1], u, c[2])
+		if u, err := k.routes.find(c[0], c[1]); err != nil || u == nil || u.Name != c[2] {
+			t.Errorf("%s%s: %v %v, want %s", c[0], c[1], u, err, c[2])
 		}
 	}
-	p, err = k.Proxy([]Route{named("api", "/api", "a.example")})
+	// To some servers these are below /api.
+	for _, path := range []string{"/api;x", "/;x/api", "/;/api", "//;x//api/a", "/api;p=1/v2;q/x", "/api.", "/api ", "/api. ./x", "/api::$DATA", "/api?x", "/api#x"} {
+		if u, err := k.routes.find("x", path); !errors.Is(err, errAmbiguous) {
+			t.Errorf("%q takes %v, %v", path, u, err)
+		}
+	}
+	_, err = k.Proxy([]Route{named("api", "/api", "a.example")})
 	must(t, err)
 	for _, c := range [][2]string{{"b.example", "/api"}, {"a.example", "/"}, {"a.example", "/apis"}, {"a.example", "*"}} {
-		if u := p.routes.find(c[0], c[1]); u != nil {
-			t.Errorf("%s%s: route %s", c[0], c[1], u.Name)
+		if u, err := k.routes.find(c[0], c[1]); u != nil || err != nil {
+			t.Errorf("%s%s: route %v, %v", c[0], c[1], u, err)
 		}
 	}
+}
+
+// A target that is no path has none to judge, and a host with more in it than a
+// name is another host to somebody behind.
+func TestProxyRefusesOddTargets(t *testing.T) {
+	a := newAPI(t, nil)
+	k := newKit(t)
+	f := k.front(t, to(t, a.URL))
+	query := strings.TrimPrefix(k.electaURI(), "/logs/")
+	for _, c := range []struct {
+		target, host string
+		passes       bool
+	}{
+		{"/x" + query, "both.example", true},
+		{"/x" + query, "both.example:443", true},
+		{"https://both.example/x" + query, "other.example", true}, // RFC 9112, 3.2.2
+		{"x:http://h/admin" + query, "both.example", false},
+		{"x:https://both.example/admin" + query, "both.example", false},
+		{"x:/admin" + query, "both.example", false},
+		{"x://both.example/admin" + query, "both.example", false},
+		{"https://a:b@both.example/x" + query, "both.example", false},
+		{"/x" + query, "both.example:443:80", false},
+		{"/x" + query, "both.example,other", false},
+		{"/x" + query, "both.example;other", false},
+		{"/x" + query, "", false},
+	} {
+		before := a.calls.Load()
+		status := f.raw(t, "GET "+c.target+" HTTP/1.1\r\nHost: "+c.host+"\r\nConnection: close\r\n\r\n")
+		if passed := a.calls.Load() > before; passed != c.passes || (status == 200) != c.passes {
+			t.Errorf("%s at %q: answered %d, passed on: %v", c.target, c.host, status, passed)
+		}
+	}
+}
+
+// raw sends bytes and returns the status of the answer.
+func (f *front) raw(t *testing.T, request string) int {
+	t.Helper()
+	c, err := (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}).DialContext(t.Context(), "tcp", f.Listener.Addr().String()) //nolint:gosec // the test's own server
+	must(t, err)
+	defer c.Close()
+	_, err = io.WriteString(c, request)
+	must(t, err)
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	must(t, err)
+	defer res.Body.Close()
+	return res.StatusCode
 }

@@ -62,43 +62,32 @@ func byLength(list []*target) []*target {
 	return list
 }
 
-// find is the route of a host and a decoded path, nil if there is none.
-func (t *routeTable) find(host, path string) *target {
+// find is the route of a host and a decoded path, nil if there is none. A path
+// that takes one route as it was sent, and another as some servers read it, is
+// refused: to Tomcat /admin;x is /admin, and must not come to it over the route
+// of /.
+func (t *routeTable) find(host, path string) (*target, error) {
+	asSent := t.at(host, merged(path))
+	if asRead := t.at(host, bare(path)); asRead != asSent {
+		return nil, errAmbiguous
+	}
+	return asSent, nil
+}
+
+// at is the route of a host and a path in one reading.
+func (t *routeTable) at(host, path string) *target {
 	list := t.everyone
 	if len(t.named) > 0 {
 		if at, ok := t.named[hostOf(host)]; ok {
 			list = at
 		}
 	}
-	path = bare(merged(path))
 	for _, u := range list {
 		if n := len(u.prefix); len(path) >= n && (len(path) == n || path[n] == '/') && strings.EqualFold(path[:n], u.prefix) {
 			return u
 		}
 	}
 	return nil
-}
-
-// bare is a path without the parameters that some servers cut off each segment:
-// to Tomcat /admin;x/y is /admin/y, and must not come to it over the route of /.
-func bare(path string) string {
-	if strings.IndexByte(path, ';') < 0 {
-		return path
-	}
-	b := make([]byte, 0, len(path))
-	skip := false
-	for i := range len(path) {
-		switch c := path[i]; {
-		case c == ';':
-			skip = true
-		case c == '/':
-			skip = false
-			b = append(b, c)
-		case !skip:
-			b = append(b, c)
-		}
-	}
-	return string(b)
 }
 
 // hostOf is a host without port and final dot, in lower case.

@@ -58,6 +58,7 @@ func newTransport(rt *Route) *http.Transport {
 func (u *target) address(out *url.URL) {
 	to := u.Upstream
 	out.Scheme, out.Host = to.Scheme, to.Host
+	out.Opaque, out.User = "", nil
 	base := strings.TrimSuffix(to.Path, "/")
 	raw := out.RawPath
 	if raw == "" && base == "" {
