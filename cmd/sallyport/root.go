@@ -46,7 +46,7 @@ func runRoot(ctx context.Context, root *cobra.Command, args []string, stdout, st
 	if err == nil {
 		return exitOK
 	}
-	_, _ = fmt.Fprintf(stderr, "sallyport: %v\n", err)
+	_, _ = fmt.Fprintf(stderr, "sallyport: %s\n", harmlessLines(err.Error()))
 	if errors.As(err, new(failure)) {
 		return exitError
 	}

@@ -161,3 +161,12 @@ func harmless(text string) string {
 		return '\ufffd'
 	}, text)
 }
+
+// harmlessLines is harmless for a text of several lines, such as an error of a server.
+func harmlessLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = harmless(line)
+	}
+	return strings.Join(lines, "\n")
+}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"reflect"
 	"strings"
@@ -64,6 +66,24 @@ func TestTablesAreHarmless(t *testing.T) {
 	out.Reset()
 	if err := record(&screen{Writer: &out}, &api.Policy{Name: evil, Life: api.Life{Span: api.Span(48 * time.Hour)}}); err != nil || strings.ContainsAny(out.String(), "\x1b\u202e\t") || !strings.Contains(out.String(), "span  2d\n") {
 		t.Errorf("the record is %q, %v", out.String(), err)
+	}
+}
+
+// What a server answers does not act on it either.
+func TestErrorsAreHarmless(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", api.ProblemType)
+		w.WriteHeader(http.StatusConflict)
+		_, _ = io.WriteString(w, `{"title":"No","detail":"a\u001b[2Jb\nc\u202e"}`)
+	}))
+	defer s.Close()
+	t.Setenv(envServer, s.URL)
+	t.Setenv(envID, "HQ")
+	t.Setenv(envSecret, "hidden")
+	var stdout, stderr strings.Builder
+	code := run(t.Context(), []string{"account", "list"}, &stdout, &stderr)
+	if code != exitError || stderr.String() != "sallyport: No: a\ufffd[2Jb\nc\ufffd\n" || stdout.Len() > 0 {
+		t.Errorf("exit code %d: %q %q", code, &stdout, &stderr)
 	}
 }
 
