@@ -69,8 +69,21 @@ func newRoot() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.Flags().Bool("version", false, "print the version") // else cobra adds -v, which elsewhere is verbose
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newInit(), newServe(), newDemo(), newApply(), newKeys(), newBackup(), newRestore(), newDoctor(), newVersion(),
-		newAccount(), newKey(), newUser(), newApp(), newPolicy(), newSession(), newLock(), newAudit(), newUsage(), newServer())
+	for _, g := range []struct {
+		id, title string
+		commands  []*cobra.Command
+	}{
+		{"run", "Run a server:", []*cobra.Command{newInit(), newServe(), newDemo(), newDoctor(), newKeys(), newBackup(), newRestore()}},
+		{"administer", "Administer it:", []*cobra.Command{newApply(), newAccount(), newKey(), newUser(), newApp(), newPolicy(), newSession(), newLock(),
+			newAudit(), newUsage(), newServer()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, cmd := range g.commands {
+			cmd.GroupID = g.id
+			root.AddCommand(cmd)
+		}
+	}
+	root.AddCommand(newVersion())
 	return root
 }
 

@@ -22,7 +22,7 @@ func TestCommandLine(t *testing.T) {
 		code           int
 		stdout, stderr string
 	}{
-		{"help", exitOK, "Available Commands:", ""},
+		{"help", exitOK, "Administer it:\n  account ", ""},
 		{"help keys rotate", exitOK, "sallyport keys rotate --config FILE", ""},
 		{"help nothing", exitUsage, "", `unknown command "nothing" for "sallyport"`},
 		{"help keys nothing", exitUsage, "", `unknown command "keys nothing"`},
