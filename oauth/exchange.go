@@ -3,6 +3,8 @@ package oauth
 import (
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/dialect"
@@ -23,6 +25,9 @@ var (
 	errSubjectType = errors.New("a type of token that is not known here")
 	errActorToken  = errors.New("an actor token")
 	errSubject     = errors.New("the subject is nobody for whom the client may act")
+	errNoSubject   = errors.New("subject_token is missing")
+	errNoType      = errors.New("subject_token_type is missing")
+	errWider       = errors.New("a scope that the subject token does not have")
 )
 
 // exchange is token exchange (RFC 8693): a back end with the role delegate gets a
@@ -42,8 +47,16 @@ func (o *oauth) exchange(r *http.Request, form dialect.Values, from auth.Origin)
 	}
 	user := asked.token
 	if asked.kind == accessToken {
-		if user, err = o.userOf(r, caller, asked.token); err != nil {
+		s, err := o.sessionOf(r, caller, asked.token)
+		if err != nil {
 			return granted{}, err
+		}
+		user = s.Identity.User.Name
+		// Who does not reach the user is refused below, and hears nothing of scopes.
+		if s.Dialect == o.mount.Dialect && caller.Reaches(s.Identity) {
+			if scope, err = within(scope, asked.scope, parseAttrs(s.Attrs).scope); err != nil {
+				return granted{}, err
+			}
 		}
 	}
 	kept := attrs{scope: scope, actor: actor{caller.Principal, caller.Account.ID, caller.AccountRef, caller.Subject}}
@@ -57,7 +70,10 @@ func (o *oauth) exchange(r *http.Request, form dialect.Values, from auth.Origin)
 }
 
 // subject is whom the client wants a session of.
-type subject struct{ token, kind string }
+type subject struct {
+	token, kind string
+	scope       bool // it says which scopes the session is to have
+}
 
 func readExchange(form dialect.Values) (s subject, err error) {
 	// None of them is repeated any more.
@@ -66,11 +82,15 @@ func readExchange(form dialect.Values) (s subject, err error) {
 		err = errors.Join(err, e)
 		return v
 	}
-	s = subject{token: get("subject_token"), kind: get("subject_token_type")}
+	s = subject{token: get("subject_token"), kind: get("subject_token_type"), scope: get("scope") != ""}
 	requested, actors := get("requested_token_type"), get("actor_token")+get("actor_token_type")
 	switch {
 	case err != nil:
 		return s, err
+	case s.kind == "":
+		return s, auth.Refuse(auth.Malformed, errNoType)
+	case s.token == "":
+		return s, auth.Refuse(auth.Malformed, errNoSubject)
 	case s.kind != userName && s.kind != accessToken, requested != "" && requested != accessToken:
 		return s, auth.Refuse(auth.Malformed, errSubjectType)
 	case actors != "":
@@ -79,15 +99,36 @@ func readExchange(form dialect.Values) (s subject, err error) {
 	return s, nil
 }
 
-// userOf is the user whose session a token opens. A user of another tenant may have
-// the name of one of the client's own.
-func (o *oauth) userOf(r *http.Request, caller *auth.Caller, token string) (string, error) {
+// sessionOf is the user's session that a token opens. A user of another tenant may
+// have the name of one of the client's own.
+func (o *oauth) sessionOf(r *http.Request, caller *auth.Caller, token string) (auth.Session, error) {
 	s, _, err := o.find(r.Context(), token, func(p *place, b *auth.Bearer) { b.Mount = p.asked })
 	switch {
 	case err != nil && isTrouble(err):
-		return "", err
+		return s, err
 	case err != nil || s.Identity.User == nil || s.Identity.Tenant.ID != caller.Tenant.ID:
-		return "", auth.Refuse(auth.Malformed, errSubject)
+		return s, auth.Refuse(auth.Malformed, errSubject)
 	}
-	return s.Identity.User.Name, nil
+	return s, nil
+}
+
+// within holds the scope of a session to that of the token it is exchanged for: of
+// what the client gets without asking, the rest is left out, and what it asks for has
+// to be there. Nothing at all of something is refused, as to an API that goes by
+// scopes nothing may be everything.
+func within(scope string, asked bool, of string) (string, error) {
+	has := strings.Fields(of)
+	var kept []string
+	for s := range strings.FieldsSeq(scope) {
+		switch {
+		case slices.Contains(has, s):
+			kept = append(kept, s)
+		case asked:
+			return "", auth.Refuse(auth.Malformed, errWider)
+		}
+	}
+	if len(kept) == 0 && len(has) > 0 {
+		return "", auth.Refuse(auth.Malformed, errWider)
+	}
+	return strings.Join(kept, " "), nil
 }

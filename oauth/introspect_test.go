@@ -400,8 +400,8 @@ func TestExchangeRefused(t *testing.T) {
 	}
 	for what, subject := range map[string]string{
 		"inactive": subjectOf(dialecttest.CalAmpInactive, userName), "out of reach": subjectOf("top@calamp.example", userName),
-		"in another case": subjectOf(strings.ToUpper(dialecttest.CalAmpUser), userName), "no name": subjectOf("", userName),
-		"endless": subjectOf(strings.Repeat("x", 500), userName), "no token": subjectOf(aToken, accessToken),
+		"in another case": subjectOf(strings.ToUpper(dialecttest.CalAmpUser), userName),
+		"endless":         subjectOf(strings.Repeat("x", 500), userName), "no token": subjectOf(aToken, accessToken),
 		"a client's token":         subjectOf(s.login("CALAMP", "delegate-secret"), accessToken),
 		"a token out of reach":     subjectOf(tokenOf(s.exchange(backEnd, subjectOf("top@calamp.example", userName))), accessToken),
 		"of another tenant's user": subjectOf(tokenOf(s.exchange(acme, subjectOf(dialecttest.CalAmpUser, userName))), accessToken),

@@ -24,6 +24,7 @@ var (
 	throttled   = answer{http.StatusTooManyRequests, "temporarily_unavailable", "Too many logins. Go on with the token you have."}
 	busy        = answer{http.StatusServiceUnavailable, "temporarily_unavailable", "The server is busy. Try again later."}
 	trouble     = answer{http.StatusServiceUnavailable, "temporarily_unavailable", "The service is unavailable. Try again later."}
+	unanswered  = answer{http.StatusServiceUnavailable, "server_error", "The service did not answer. The call may have been carried out."}
 	plainHTTP   = answer{http.StatusBadRequest, "invalid_request", "A secure connection is required."}
 	wrongMethod = answer{http.StatusMethodNotAllowed, "invalid_request", "The method is not allowed here."}
 	unreadable  = answer{http.StatusBadRequest, "invalid_request", "The request cannot be read: a parameter is repeated, not encoded properly or too long."}
@@ -47,6 +48,9 @@ var causes = []struct {
 	{errTarget, answer{http.StatusBadRequest, "invalid_target", "Tokens are for this server's audience alone."}},
 	{errNoToken, answer{http.StatusBadRequest, "invalid_request", "The parameter token is missing."}},
 	{errForeign, answer{http.StatusBadRequest, "invalid_grant", "The token was issued to another client."}},
+	{errNoSubject, answer{http.StatusBadRequest, "invalid_request", "The parameter subject_token is missing."}},
+	{errNoType, answer{http.StatusBadRequest, "invalid_request", "The parameter subject_token_type is missing."}},
+	{errWider, answer{http.StatusBadRequest, "invalid_scope", "The subject token does not have a scope that is asked for."}},
 	{errSubjectType, answer{http.StatusBadRequest, "invalid_request", "The type of the subject token, or the requested type, is not known here."}},
 	{errActorToken, answer{http.StatusBadRequest, "invalid_request", "The client itself is the actor: send no actor token."}},
 	{errSubject, answer{http.StatusBadRequest, "invalid_request", "The subject is nobody for whom the client may act."}},
@@ -78,7 +82,7 @@ func refuse(w http.ResponseWriter, err error, at where) {
 	why := auth.RefusalOf(err)
 	a := answerTo(why, at)
 	h := w.Header()
-	if a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable || why.Reason == auth.Locked {
+	if a != unanswered && (a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable) || why.Reason == auth.Locked {
 		h.Set("Retry-After", dialect.RetryAfter(why.RetryAfter))
 	}
 	h["Cache-Control"] = noStore
@@ -116,6 +120,9 @@ func answerTo(why *auth.Refusal, at where) answer {
 	case auth.Busy:
 		return busy
 	case auth.Unavailable:
+		if errors.Is(why.Cause, dialect.ErrUnanswered) {
+			return unanswered
+		}
 		return trouble
 	}
 	return trouble
