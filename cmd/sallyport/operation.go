@@ -32,6 +32,7 @@ type operation[In, Out any] struct {
 	remark  func(out *Out) string                                      // on standard error: what must not be in a pipe
 	verdict func(out *Out) error                                       // an answer that is a failure all the same
 	server  string                                                     // why it needs a server that runs; "": it does not
+	beside  string                                                     // on standard error, where it works on the database itself
 }
 
 type caller[In, Out any] func(In) (Out, error)
@@ -179,6 +180,9 @@ func (o *operation[In, Out]) print(r *request, out *Out) error {
 		if text := o.remark(out); text != "" {
 			r.remark("%s", text)
 		}
+	}
+	if r.local && o.beside != "" {
+		r.remark("%s", o.beside)
 	}
 	if o.verdict != nil {
 		return o.verdict(out)

@@ -287,6 +287,12 @@ func TestActorOnTheDatabase(t *testing.T) {
 	if out := d.must("audit search --actor carla"); !strings.Contains(out, "account create") {
 		t.Errorf("the audit has\n%s", out)
 	}
+	if _, _, said := d.try("server", "show", "-c", "config.yaml"); !strings.Contains(said, "over --server") {
+		t.Errorf("beside a server it says %q", said)
+	}
+	if _, _, said := d.try("server", "show"); said != "" {
+		t.Errorf("of the server itself it says %q", said)
+	}
 	for _, words := range []string{"account list --config config.yaml --server " + d.base, "account list --config config.yaml --ca x", "account list --credentials x -c config.yaml"} {
 		if code, _, stderr := d.try(strings.Fields(words)...); code != exitUsage {
 			t.Errorf("%s: exit code %d: %s", words, code, stderr)

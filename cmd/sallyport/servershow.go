@@ -14,7 +14,8 @@ func newServer() *cobra.Command {
 		call: func(c *client.Client, ctx context.Context, _ api.Nothing) (api.Server, error) {
 			return c.ServerShow(ctx)
 		},
-		show: showServer}
+		show:   showServer,
+		beside: "This is the database as this command opened it. What a server that runs on it says, it says over --server."}
 	return group("server", "What runs (sallyport serve runs it)", to, show.command(to))
 }
 
