@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/sallyport/sallyport/auth"
@@ -101,6 +102,12 @@ func Final(w http.ResponseWriter) {
 		v.Final()
 	}
 }
+
+// ErrUnanswered is the cause of a refusal with reason Unavailable where the call
+// had gone on to the API and no answer came: it may have been carried out. A dialect
+// promises nothing then and does not invite to try again, at which programs would
+// send their message twice. Every other refusal is of a call that went nowhere.
+var ErrUnanswered = errors.New("the call went to the API, and no answer came back")
 
 // Allowed says whether the request's method is among the given ones. If not, it
 // sets Allow (RFC 9110, 15.5.6), and the caller answers 405.

@@ -76,6 +76,14 @@ func (u *target) address(out *url.URL) {
 	}
 }
 
+// unsent says whether no connection to the API came about. After that nobody can
+// tell how much of the call it has taken, and what it did.
+func unsent(err error) bool {
+	var dial *net.OpError
+	var unvouched *tls.CertificateVerificationError
+	return (errors.As(err, &dial) && dial.Op == "dial") || errors.As(err, &unvouched)
+}
+
 var (
 	errNoAnswer = errors.New("the API does not answer")
 	errCut      = errors.New("the session has ended during the call")
@@ -86,6 +94,10 @@ var (
 func trouble(err error) (*auth.Refusal, int) {
 	var broken *bodyError
 	var slow net.Error
+	cause := errors.Join(errNoAnswer, err)
+	if !unsent(err) {
+		cause = errors.Join(dialect.ErrUnanswered, err)
+	}
 	switch {
 	case errors.Is(err, errCut):
 		return auth.Refuse(auth.UnknownToken, err), 0
@@ -94,9 +106,9 @@ func trouble(err error) (*auth.Refusal, int) {
 	case errors.As(err, &broken):
 		return auth.Refuse(auth.Malformed, dialect.ErrBodyBroke), http.StatusBadRequest
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &slow) && slow.Timeout():
-		return auth.Refuse(auth.Unavailable, errors.Join(errNoAnswer, err)), http.StatusGatewayTimeout
+		return auth.Refuse(auth.Unavailable, cause), http.StatusGatewayTimeout
 	}
-	return auth.Refuse(auth.Unavailable, errors.Join(errNoAnswer, err)), http.StatusBadGateway
+	return auth.Refuse(auth.Unavailable, cause), http.StatusBadGateway
 }
 
 func tooLarge(err error) bool {

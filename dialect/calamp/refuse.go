@@ -32,6 +32,7 @@ var (
 	plainHTTP      = answer{http.StatusForbidden, "insecure", "A secure connection is required."}
 	busy           = answer{http.StatusServiceUnavailable, "busy", "The server is busy. Try again later."}
 	trouble        = answer{http.StatusServiceUnavailable, "unavailable", "The service is unavailable. Try again later."}
+	unanswered     = answer{http.StatusServiceUnavailable, "unanswered", "The service did not answer. The call may have been carried out."}
 
 	unreadable  = answer{http.StatusBadRequest, "bad_request", "The request cannot be read: a parameter is repeated or not encoded properly."}
 	inQuery     = answer{http.StatusBadRequest, "credentials_in_query", "Send username and password in the form, not in the URL."}
@@ -53,7 +54,7 @@ func refuse(w http.ResponseWriter, err error, login bool) {
 	if login && a.status == http.StatusUnauthorized {
 		cancelCookie(w) // as Spring does
 	}
-	if a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable {
+	if a.status == http.StatusTooManyRequests || (a.status == http.StatusServiceUnavailable && a != unanswered) {
 		w.Header().Set("Retry-After", dialect.RetryAfter(why.RetryAfter))
 	}
 	w.Header().Set("Cache-Control", "no-store")
@@ -83,6 +84,9 @@ func answerTo(why *auth.Refusal, login bool) answer {
 	case auth.Busy:
 		return busy
 	case auth.Unavailable:
+		if errors.Is(why.Cause, dialect.ErrUnanswered) {
+			return unanswered
+		}
 		return trouble
 	}
 	return trouble

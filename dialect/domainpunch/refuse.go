@@ -45,6 +45,7 @@ const (
 	unreadable   = "Malformed request"
 	plainHTTP    = "Secure connection required"
 	trouble      = "Service temporarily unavailable"
+	unanswered   = "The service did not answer. The command may have been carried out."
 )
 
 // Refuse answers a later call that may not pass, and a login where no handler
@@ -141,6 +142,9 @@ func text(why *auth.Refusal) string {
 	case auth.Insecure:
 		return plainHTTP
 	case auth.Busy, auth.Unavailable:
+		if errors.Is(why.Cause, dialect.ErrUnanswered) {
+			return unanswered
+		}
 		return trouble
 	}
 	return trouble

@@ -32,6 +32,7 @@ var (
 	wrongMedia  = answer{http.StatusUnsupportedMediaType, "9415", "Send a form in UTF-8."}
 	busy        = answer{http.StatusServiceUnavailable, "9503", "The server is busy. Try again later."}
 	trouble     = answer{http.StatusServiceUnavailable, "9500", "The service is unavailable. Try again later."}
+	unanswered  = answer{http.StatusServiceUnavailable, "9504", "The service did not answer. The call may have been carried out."}
 )
 
 // Refuse answers a later call that may not pass.
@@ -43,7 +44,7 @@ func refuse(w http.ResponseWriter, err error, login bool) {
 	dialect.Note(w, err)
 	why := auth.RefusalOf(err)
 	a := answerTo(why, login)
-	if a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable {
+	if a.status == http.StatusTooManyRequests || (a.status == http.StatusServiceUnavailable && a != unanswered) {
 		w.Header().Set("Retry-After", dialect.RetryAfter(why.RetryAfter))
 	}
 	w.Header().Set("Cache-Control", "no-store")
@@ -72,6 +73,9 @@ func answerTo(why *auth.Refusal, login bool) answer {
 	case auth.Busy:
 		return busy
 	case auth.Unavailable:
+		if errors.Is(why.Cause, dialect.ErrUnanswered) {
+			return unanswered
+		}
 		return trouble
 	}
 	return trouble

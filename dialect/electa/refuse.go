@@ -1,6 +1,7 @@
 package electa
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/sallyport/sallyport/auth"
@@ -22,6 +23,7 @@ var (
 	wrongToken  = answer{http.StatusOK, 1, "Invalid or expired session token"}
 	tooMany     = answer{http.StatusOK, 2, "Too many session tokens requested"}
 	trouble     = answer{http.StatusOK, 2, "Service temporarily unavailable"}
+	unanswered  = answer{http.StatusOK, 2, "No answer from the service, the call may have been carried out"}
 	plainHTTP   = answer{http.StatusForbidden, 1, "Secure connection required"}
 	wrongMethod = answer{http.StatusMethodNotAllowed, 1, "Method not allowed"}
 )
@@ -30,8 +32,11 @@ var (
 func (e *electa) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	dialect.Note(w, err)
 	a := e.atLogin(auth.RefusalOf(err).Reason)
-	if a == wrongKey {
+	switch {
+	case a == wrongKey:
 		a = wrongToken // no key was sent
+	case errors.Is(err, dialect.ErrUnanswered):
+		a = unanswered
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	write(w, a, false)

@@ -1,6 +1,7 @@
 package sbt
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -42,6 +43,7 @@ func (o *Options) answers() answers {
 // would mend nothing, and over plain HTTP give the key away too.
 var (
 	callTrouble = answer{http.StatusServiceUnavailable, codeTrouble, "Service temporarily unavailable"}
+	unanswered  = answer{http.StatusServiceUnavailable, codeTrouble, "The service did not answer, the call may have been carried out"}
 	plainHTTP   = answer{http.StatusForbidden, codeWrongKey, "Secure connection required"}
 	unreadable  = answer{http.StatusBadRequest, codeMissing, "The request cannot be read"}
 )
@@ -64,8 +66,8 @@ func (t *answers) atLogin(reason auth.Reason) answer {
 }
 
 // onCall answers a refused later call.
-func (t *answers) onCall(reason auth.Reason) answer {
-	switch reason {
+func (t *answers) onCall(why *auth.Refusal) answer {
+	switch why.Reason {
 	case auth.NoToken, auth.UnknownToken, auth.TwoTokens, auth.BadCredentials, auth.Inactive:
 		return t.wrongToken
 	case auth.WrongAccount:
@@ -74,7 +76,12 @@ func (t *answers) onCall(reason auth.Reason) answer {
 		return unreadable
 	case auth.Insecure:
 		return plainHTTP
-	case auth.Busy, auth.Unavailable, auth.Locked, auth.Throttled, auth.UnknownApp, auth.MissingApp:
+	case auth.Unavailable:
+		if errors.Is(why.Cause, dialect.ErrUnanswered) {
+			return unanswered
+		}
+		return callTrouble
+	case auth.Busy, auth.Locked, auth.Throttled, auth.UnknownApp, auth.MissingApp:
 		return callTrouble
 	}
 	return callTrouble
@@ -85,7 +92,8 @@ func (t *answers) onCall(reason auth.Reason) answer {
 func (s *sbt) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	dialect.Note(w, err)
 	w.Header().Set("Cache-Control", "no-store")
-	reason := auth.RefusalOf(err).Reason
+	why := auth.RefusalOf(err)
+	reason := why.Reason
 	soap, login := speaksSOAP(r), isLogin(r.URL.Path)
 	if reason == auth.WrongAccount {
 		dialect.Final(w) // a client that logs in again is told the same for ever
@@ -96,9 +104,9 @@ func (s *sbt) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	case login:
 		writeJSON(w, method, s.answers.atLogin(reason), tokenJSON(""))
 	case soap:
-		s.refuseSOAP(w, r, s.answers.onCall(reason))
+		s.refuseSOAP(w, r, s.answers.onCall(why))
 	default:
-		writeJSON(w, lastName(r.URL.Path), s.answers.onCall(reason), "")
+		writeJSON(w, lastName(r.URL.Path), s.answers.onCall(why), "")
 	}
 }
 
@@ -109,6 +117,9 @@ func (s *sbt) refuseSOAP(w http.ResponseWriter, r *http.Request, a answer) {
 	switch a {
 	case callTrouble:
 		writeFault(w, internalFault)
+		return
+	case unanswered:
+		writeFault(w, unansweredFault)
 		return
 	case unreadable:
 		writeFault(w, deserializationFault)

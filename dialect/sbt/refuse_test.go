@@ -55,7 +55,7 @@ func TestEveryReason(t *testing.T) {
 			t.Errorf("%s at the login: %+v", reason, a)
 		}
 		again := slices.Contains([]auth.Reason{auth.NoToken, auth.UnknownToken, auth.TwoTokens, auth.BadCredentials, auth.Inactive}, reason)
-		if a := s.answers.onCall(reason); (a.code == codeWrongToken) != again || a.code == codeOK {
+		if a := s.answers.onCall(&auth.Refusal{Reason: reason}); (a.code == codeWrongToken) != again || a.code == codeOK {
 			t.Errorf("%s on a call: %+v", reason, a)
 		}
 	}

@@ -107,6 +107,7 @@ var (
 	actionFault          = fault{noneNS, "a:ActionNotSupported", "The SOAPAction, or the element in the Body without one, is no operation of this service."}
 	deserializationFault = fault{dispatchNS, "a:DeserializationFailed", "The parameters of the operation cannot be read from the Body."}
 	internalFault        = fault{dispatchNS, "a:InternalServiceFault", "The service is in trouble and did nothing. Try again later."}
+	unansweredFault      = fault{dispatchNS, "a:InternalServiceFault", "The service did not answer. It is not known whether the operation was carried out."}
 	understandFault      = fault{code: "s:MustUnderstand", text: "A header that must be understood is not understood here."}
 )
 
