@@ -24,9 +24,28 @@ type RouterOptions struct {
 	// or the reason of the refusal. path is the endpoint's own. nil: nobody does.
 	Done func(ctx context.Context, m *auth.Mount, path, outcome string)
 
+	// Keys are those of what the server signs, for dialects that tell their clients
+	// where keys are. Zero: it signs nothing.
+	Keys PublishedKeys
+
 	// MaxBody is how much of a body an endpoint reads, in bytes, unless it says
 	// otherwise; 0: DefaultMaxBody.
 	MaxBody int64
+}
+
+// PublishedKeys are an issuer's public keys.
+type PublishedKeys struct {
+	Issuer string // as it stands in what it signs
+	URL    string
+}
+
+// KeysOf is the URL of an issuer's public keys, "" if the server does not sign under
+// that name.
+func (r *Router) KeysOf(issuer string) string {
+	if r.o.Keys.Issuer != issuer {
+		return ""
+	}
+	return r.o.Keys.URL
 }
 
 // Router leads requests of the login family to the dialects that are mounted,

@@ -42,6 +42,9 @@ func (o *oauth) metadata(w http.ResponseWriter, r *http.Request, _ auth.Origin) 
 	if d.Issuer == "" {
 		d.Issuer = base
 	}
+	if d.JWKS == "" && o.places.router != nil {
+		d.JWKS = o.places.router.KeysOf(d.Issuer)
+	}
 	body, err := json.Marshal(d)
 	if err != nil { // texts always marshal
 		refuse(w, err, atEndpoint)

@@ -53,7 +53,8 @@ type Options struct {
 	Scopes []string `yaml:"scopes"`
 
 	// JWKS is where the keys of signed assertions are, a URL for the metadata. "":
-	// it says nothing of it.
+	// where the server publishes them, if it signs under the issuer's name; else the
+	// metadata says nothing of them.
 	JWKS string `yaml:"jwks_uri"`
 
 	// PlainAddress makes the issuer http where the request came over plain HTTP: for

@@ -127,6 +127,9 @@ func (s *Server) openOver(ctx context.Context, keys *secret.Keys) (err error) {
 func (s *Server) mount(ctx context.Context, o Options) error {
 	// Logins: one dialect per mount of the configuration.
 	routing := dialect.RouterOptions{Origin: s.from, Logger: s.log, MaxBody: int64(s.cfg.Limits.Body)}
+	if issuer := s.cfg.Assertion.Issuer; issuer != "" {
+		routing.Keys = dialect.PublishedKeys{Issuer: issuer, URL: issuer + gate.KeysPath}
+	}
 	if s.tracing != nil {
 		routing.Done = s.tracing.login
 	}
