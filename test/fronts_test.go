@@ -1,8 +1,10 @@
 package test
 
 import (
+	"bufio"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,7 +14,9 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // front is a program that stands before Sallyport and the API, with the
@@ -53,6 +57,12 @@ func TestFronts(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(r.Header)
 	}))
 	t.Cleanup(api.Close)
+	easily := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/-/check" { // which knows what it is asked about
+			w.WriteHeader(http.StatusForbidden)
+		}
+	}))
+	t.Cleanup(easily.Close)
 	for _, f := range fronts {
 		t.Run(f.name, func(t *testing.T) {
 			f.mustBeHere(t)
@@ -60,6 +70,7 @@ func TestFronts(t *testing.T) {
 			v.site = f.run(t, addr, api.Listener.Addr().String())
 			v.loginAndCalls()
 			v.refusals()
+			v.oddCalls()
 			v.plainHTTP()
 
 			down, err := freeAddr()
@@ -68,6 +79,9 @@ func TestFronts(t *testing.T) {
 			}
 			v.site = f.run(t, down, api.Listener.Addr().String())
 			v.sallyportDown()
+
+			v.site = f.run(t, easily.Listener.Addr().String(), api.Listener.Addr().String())
+			v.oddTargets()
 		})
 	}
 }
@@ -103,6 +117,7 @@ func TestPlainFront(t *testing.T) {
 	if reached.Load() != before {
 		t.Error("a call without a token reached the API")
 	}
+	v.oddCalls()
 	down, err := freeAddr()
 	if err != nil {
 		t.Fatal(err)
@@ -176,6 +191,8 @@ type visitor struct {
 	words   bool          // see front
 	reached *atomic.Int64 // how often the API was
 	call    string        // a call with a live token
+
+	identity http.Header // of the last call that say sent and that reached the API
 }
 
 func (v *visitor) ask(method, path string, form url.Values, header ...string) (int, string) {
@@ -267,6 +284,73 @@ func (v *visitor) refusals() {
 	if n := v.reached.Load() - before; n != 0 {
 		v.Errorf("%d refused calls reached the API", n)
 	}
+}
+
+// oddCalls are such as no library sends. They are refused, or what reaches the API
+// has the gate's word in it.
+func (v *visitor) oddCalls() {
+	v.Helper()
+	v.oddTargets()
+	for _, connection := range []string{
+		"close, Sallyport-Account, Sallyport-Dialect", "close,sallyport-subject", "close,\tSALLYPORT-Session",
+		"close\r\nConnection: sallyport-account\r\nConnection: x", "x\r\nConnection: Sallyport-Account,Sallyport-Subject,Sallyport-Session,close",
+	} {
+		v.identity = nil
+		if status := v.say("GET "+v.call, "Connection: "+connection+"\r\n"); status < 400 && v.identity == nil {
+			v.Errorf("Connection: %q is answered %d, and did not reach the API", connection, status)
+		}
+		for name, values := range v.identity {
+			if len(values) != 1 || values[0] == "" {
+				v.Errorf("Connection: %q: the API is told %s %q", connection, name, values)
+			}
+		}
+	}
+}
+
+// oddTargets are no paths, or not those that they seem to be: none reaches the API,
+// even if the front asks somebody about it who says yes to whatever is not a check.
+func (v *visitor) oddTargets() {
+	v.Helper()
+	before := v.reached.Load()
+	for _, target := range []string{"x:http://i/-/healthy?a=b", "x:/-/healthy", "http:/-/healthy", "http://i/-/healthy", "*", "//i/-/healthy", "/-/healthy?x"} {
+		status := v.say("GET "+target, "")
+		if v.reached.Load() != before {
+			v.Fatalf("a call of %s reached the API, and is answered %d", target, status)
+		}
+	}
+}
+
+// say sends a request as it stands, and returns the status of the answer.
+func (v *visitor) say(line, header string) int {
+	v.Helper()
+	c, err := tls.Dial("tcp", v.site, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+	if err != nil {
+		v.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(patience))
+	if _, err := io.WriteString(c, line+" HTTP/1.1\r\nHost: "+v.site+"\r\n"+header+"\r\n"); err != nil {
+		v.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
+		return http.StatusBadRequest // not so much as answered
+	}
+	if err != nil {
+		v.Fatalf("%s: %v", line, err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode == http.StatusOK && strings.HasPrefix(line, "GET "+v.call) {
+		var told http.Header
+		if err := json.NewDecoder(res.Body).Decode(&told); err != nil {
+			v.Fatal(err)
+		}
+		v.identity = http.Header{}
+		for _, name := range []string{"Sallyport-Account", "Sallyport-Subject", "Sallyport-Session", "Sallyport-Dialect"} {
+			v.identity[name] = told[name]
+		}
+	}
+	return res.StatusCode
 }
 
 // plainHTTP: there is no port for it, and on this one nobody understands it.
