@@ -215,3 +215,71 @@ func TestChainOfManyNodes(t *testing.T) {
 		t.Errorf("%d events in the chain, want %d", events, callers*each)
 	}
 }
+
+// TestLastUses: a session is good for exactly as many uses as it has, on however
+// many nodes they come at once; none is refused while there is one left.
+func TestLastUses(t *testing.T) {
+	n := openNodes(t, inSchema(t, t.TempDir()))
+	defer func() { _ = n.Close() }()
+	for id := auth.SessionID(1); id <= 100; id++ {
+		row := auth.SessionRow{ID: id, Life: auth.Life{Uses: len(n.stores)}}
+		if _, err := n.Apply(t.Context(), &auth.WriteSet{Begin: []auth.SessionRow{row}}); err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		var ended atomic.Int64
+		for _, s := range n.stores {
+			wg.Go(func() {
+				r, err := s.Apply(t.Context(), &auth.WriteSet{Use: id})
+				if err != nil {
+					t.Errorf("session %d: %v", id, err)
+				}
+				ended.Add(int64(r.Ended))
+			})
+		}
+		wg.Wait()
+		if _, err := n.Session(t.Context(), id); !errors.Is(err, auth.ErrNotFound) || ended.Load() != 1 {
+			t.Fatalf("session %d after its last use: %v, ended %d times", id, err, ended.Load())
+		}
+	}
+}
+
+// TestUpdatesInTurn: what one Update read, no other has changed when it writes.
+func TestUpdatesInTurn(t *testing.T) {
+	n := openNodes(t, inSchema(t, t.TempDir()))
+	defer func() { _ = n.Close() }()
+	a := auth.Account{Level: auth.Tenant, Code: "T"}
+	if err := n.Update(t.Context(), func(tx auth.Tx) error { return tx.PutAccount(&a) }); err != nil {
+		t.Fatal(err)
+	}
+	const callers, each = 6, 10
+	var wg sync.WaitGroup
+	for range callers {
+		wg.Go(func() {
+			for range each {
+				err := n.Update(context.Background(), func(tx auth.Tx) error {
+					now, err := tx.Account(a.ID)
+					if err != nil {
+						return err
+					}
+					now.Number++
+					return tx.PutAccount(&now)
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	err := n.View(t.Context(), func(v auth.Reader) error {
+		now, err := v.Account(a.ID)
+		if now.Number != callers*each {
+			t.Errorf("%d of %d changes are there", now.Number, callers*each)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -28,7 +28,7 @@ type Options struct {
 
 // Connections of a store, each opened when it is first needed.
 const (
-	writers = 2 // while one waits for the disk, the other fills
+	writers = 1 // all that waits is committed together; two would share it, and wait for each other's turn in the audit
 	hot     = 8 // single rows, unless the URL says otherwise
 	cold    = 4 // snapshots, changes and long reads
 )
@@ -84,14 +84,17 @@ func (s *Store) open(ctx context.Context, config *pgxpool.Config, writers int, h
 			s.release()
 		}
 	}()
-	if s.write, err = openPool(s.stopped, config, int32(writers)); err != nil {
-		return err
-	}
 	if s.cold, err = openPool(s.stopped, config, cold); err != nil {
 		return err
 	}
 	if prepare {
 		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
+		// A prepared plan may be from when a table had ten rows and was best read
+		// whole. All that is prepared has an index to go by.
+		config.ConnConfig.RuntimeParams["enable_seqscan"] = "off"
+	}
+	if s.write, err = openPool(s.stopped, config, int32(writers)); err != nil {
+		return err
 	}
 	if s.hot, err = openPool(s.stopped, config, hot); err != nil {
 		return err
@@ -103,10 +106,11 @@ func (s *Store) open(ctx context.Context, config *pgxpool.Config, writers int, h
 	return nil
 }
 
-// prepare brings the schema up to date and says whether single rows may be read
-// by prepared statements, in half of the time. They belong to a session, and
-// behind PgBouncer in transaction mode the next transaction has another; who has
-// another name for the session than the server itself is such a one.
+// prepare brings the schema up to date and says whether what is frequent may be
+// prepared, which halves the time of reading a row. Prepared statements belong to
+// a session, and behind PgBouncer in transaction mode the next transaction has
+// another; who has another name for the session than the server itself is such a
+// one.
 func (s *Store) prepare(ctx context.Context, config *pgxpool.Config) (direct bool, err error) {
 	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
 	if err != nil {

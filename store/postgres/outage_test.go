@@ -182,6 +182,40 @@ func TestKilled(t *testing.T) {
 	l.verify(t)
 }
 
+// TestRestarted: after a restart, connections that are open lead nowhere, and no
+// caller hears of it.
+func TestRestarted(t *testing.T) {
+	need(t)
+	cluster, err := pgtest.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cluster.Stop() })
+	s := openAt(t, cluster.URL("postgres"), Options{})
+	var open []*conn
+	for range hot {
+		c, err := s.hot.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		open = append(open, c)
+	}
+	for _, c := range open {
+		c.Release()
+	}
+	if err := errors.Join(cluster.Kill(t.Context()), cluster.Up(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	for range hot {
+		if _, err := s.FeedHead(t.Context()); err != nil {
+			t.Errorf("the first read after a restart: %v", err)
+		}
+	}
+	if err := s.Update(t.Context(), func(auth.Tx) error { return nil }); err != nil {
+		t.Errorf("the first change after a restart: %v", err)
+	}
+}
+
 // TestGone: a database that does not come back is told to everybody, in time.
 func TestGone(t *testing.T) {
 	cluster := need(t)

@@ -102,7 +102,6 @@ func (p *plan) add(i int, r *request) {
 		p.queue(i, redeem, int64(w.Redeem))
 	}
 	if w.Use != 0 {
-		p.queue(i, lockSession, int64(w.Use))
 		p.queue(i, use, int64(w.Use))
 		p.counts()
 	}

@@ -20,8 +20,8 @@ const (
 
 	redeem = "WITH gone AS (DELETE FROM handoffs WHERE id = $1 RETURNING id) SELECT 1 / count(*) FROM gone"
 
-	lockSession = "SELECT 1 FROM sessions WHERE id = $1 FOR UPDATE"
-	use         = `WITH used AS (UPDATE sessions SET uses = uses - 1 WHERE id = $1 AND uses > 1 RETURNING id),
+	// Of two uses at once, one waits for the feed's turn and then sees the other.
+	use = `WITH used AS (UPDATE sessions SET uses = uses - 1 WHERE id = $1 AND uses > 1 RETURNING id),
 		gone AS (DELETE FROM sessions WHERE id = $1 AND uses = 1 RETURNING id),
 		told AS (INSERT INTO feed (seq, kind, id, at) SELECT (SELECT coalesce(max(seq), 0) + 1 FROM feed), 1, id, ` + now + ` FROM gone),
 		n AS (SELECT (SELECT count(*) FROM used) AS used, (SELECT count(*) FROM gone) AS gone)
