@@ -24,7 +24,6 @@ const ConsoleHeader = "Sallyport-Console"
 var mount = &auth.Mount{
 	Name: Dialect, Dialect: Dialect,
 	Policy:    auth.Policy{Span: time.Minute}, // there are no sessions of it
-	Names:     auth.Limits{Failures: 10, Window: 15 * time.Minute, Lock: time.Minute},
 	Addresses: auth.Limits{Failures: 50, Window: 15 * time.Minute, Lock: time.Minute},
 }
 

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/config/strict"
@@ -162,6 +163,8 @@ func (c *checker) secret(k *key) {
 	case k.State == absent || !k.Has("secret"):
 	case k.Secret == "":
 		c.errs.Add(k.Errorf("secret", "is empty: remove the line to have one made"))
+	case !auth.Role(k.Role).LogsIn() && utf8.RuneCountInString(k.Secret) < shortSecret:
+		c.errs.Add(k.Errorf("secret", "has fewer than %d characters, which is too few for a key with a role: remove the line to have one made", shortSecret))
 	case len(k.Secret) > maxSecret:
 		c.errs.Add(k.Errorf("secret", "is longer than %d bytes", maxSecret))
 	case strings.ContainsFunc(k.Secret, func(r rune) bool { return r < ' ' || r == 0x7f }):

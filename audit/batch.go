@@ -32,14 +32,17 @@ func Link(previous [32]byte, body []byte) [32]byte {
 	return sum
 }
 
-// Verify checks that next follows previous: the sequence has no gap and the link
-// holds. It returns an error wrapping [ErrBroken] that names the batch.
+// Verify checks that next follows previous: the sequence has no gap, the link
+// holds, and there are as many events as it says. It returns an error wrapping [ErrBroken] that names the batch.
 func Verify(previous, next *Batch) error {
 	if next.Seq != previous.Seq+1 {
 		return fmt.Errorf("batch %d follows batch %d: %w", next.Seq, previous.Seq, ErrBroken)
 	}
 	if next.Chain != Link(previous.Chain, next.Body) {
 		return fmt.Errorf("batch %d was altered or does not follow batch %d: %w", next.Seq, previous.Seq, ErrBroken)
+	}
+	if n := bytes.Count(next.Body, []byte("\n")); n != next.Count {
+		return fmt.Errorf("batch %d holds %d events and says %d: %w", next.Seq, n, next.Count, ErrBroken)
 	}
 	return nil
 }

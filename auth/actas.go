@@ -81,7 +81,7 @@ func (s *Service) createUser(ctx context.Context, a *ActAs) *Refusal {
 		return Refuse(Malformed, fmt.Errorf("creating a user: %w", err))
 	}
 	event := audit.Event{At: s.clock(), Kind: audit.Change, Tenant: tenant.Code, Account: tenant.Ref(), Subject: user.Name,
-		Actor: a.Caller.Identity.Subject, Session: uint64(a.Caller.ID), Dialect: a.Mount.Dialect, Mount: a.Mount.Name,
+		Actor: a.Caller.Identity.name(), Session: uint64(a.Caller.ID), Dialect: a.Mount.Dialect, Mount: a.Mount.Name,
 		Source: a.Origin.Source.String(), Request: a.Origin.Request, Reason: "act-as", Detail: "created the user: a caller acts for it"}
 	err := s.Update(ctx, func(tx Tx) error {
 		u := user

@@ -191,7 +191,7 @@ func TestActAsCreates(t *testing.T) {
 		login.User, login.Secret = "erin", ""
 		k.wantLogin(login, auth.BadCredentials)
 		events := k.events(audit.Change)
-		if len(events) != 1 || events[0].Subject != "erin" || events[0].Actor != "main" || events[0].Tenant != "ACME" || events[0].Request != "r2" || events[0].Session != uint64(s.ID) {
+		if len(events) != 1 || events[0].Subject != "erin" || events[0].Actor != "123456/main" || events[0].Tenant != "ACME" || events[0].Request != "r2" || events[0].Session != uint64(s.ID) {
 			k.Errorf("recorded are %+v", events)
 		}
 	})

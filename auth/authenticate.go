@@ -26,17 +26,17 @@ func (c *Caller) Reaches(who *Identity) bool {
 // nothing but, now and then, when the key was last used.
 //
 // Who knows the name of a verifier could lock it with wrong secrets, and with it
-// every check of the API behind. So a key that was right once from an address is
-// compared there before the guard is asked: a right secret passes even while the
-// name is locked, and a wrong one is counted as ever. What this gives away is a
-// guess for each request to whoever shares an address with the verifier, at the
-// secret of an API key.
+// every check of the API behind. So wrong secrets of keys count by address alone,
+// and a key that was right once from an address is compared there before the guard
+// is asked: it passes even while somebody else at that address is locked out. What
+// this gives away is guesses to whoever has many addresses, at the secret of an API
+// key; those that are made here hold 128 random bits.
 func (s *Service) Authenticate(ctx context.Context, a *Attempt, roles ...Role) (*Caller, error) {
 	now := s.clock()
 	if c := s.knownCaller(ctx, a, now, roles); c != nil {
 		return c, nil
 	}
-	place, refusal := s.guard.reserve(ctx, now, a)
+	place, refusal := s.guard.reserve(ctx, now, byAddress(a))
 	if refusal != nil {
 		return nil, s.refuse(ctx, a, nil, now, refusal)
 	}
@@ -66,6 +66,25 @@ func (s *Service) Authenticate(ctx context.Context, a *Attempt, roles ...Role) (
 	}
 	s.remember(a, &v)
 	return s.caller(&v, now), nil
+}
+
+// callerAddresses is how many wrong secrets of keys with a role lock the address
+// that they came from, where the mount says nothing else of addresses.
+var callerAddresses = Limits{Failures: 100, Window: 15 * time.Minute, Lock: time.Minute}
+
+// byAddress is the attempt as the guard counts it: a key by its address alone, a
+// user, whose password may be weak, by name as well.
+func byAddress(a *Attempt) *Attempt {
+	if a.Scheme != AccountKey {
+		return a
+	}
+	counted, mount := *a, *a.Mount
+	mount.Names = Limits{}
+	if mount.Addresses.Failures == 0 {
+		mount.Addresses = callerAddresses
+	}
+	counted.Mount = &mount
+	return &counted
 }
 
 // caller notes the use of a key.

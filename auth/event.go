@@ -37,6 +37,10 @@ func isWhy(cause error) bool {
 	return false
 }
 
+// name is how the audit calls somebody who acts for others: its account, and its
+// name there.
+func (p *Identity) name() string { return p.AccountRef + "/" + p.Subject }
+
 // about puts in who it really was.
 func about(e *audit.Event, who *Identity) {
 	e.Tenant, e.Account, e.Subject = who.Tenant.Code, who.AccountRef, who.Subject

@@ -44,7 +44,7 @@ func (s *Service) IssueHandOff(ctx context.Context, h *HandOff) (string, error) 
 		Source: h.Origin.Source.String(), Request: h.Origin.Request}
 	about(&event, who)
 	if h.Actor != nil {
-		event.Actor = h.Actor.Subject
+		event.Actor = h.Actor.name()
 	}
 	_, err = s.store.Apply(ctx, &WriteSet{Events: []audit.Event{event}, HandOffs: []HandOffRow{{
 		ID: id, Digest: digest, Principal: h.Principal, Dialect: h.Mount.Dialect, Attrs: h.Attrs,

@@ -27,7 +27,7 @@ func (s *Service) LoginAs(ctx context.Context, l *LoginAs) (_ Grant, err error) 
 	defer s.counts.login(l.Mount, &err)
 	now := s.clock()
 	a := &Attempt{Mount: l.Mount, Scheme: Password, User: l.User, Form: l.Form, Attrs: l.Attrs, Origin: l.Origin,
-		actor: l.Caller.Subject}
+		actor: l.Caller.name()}
 	v, refusal := s.userOf(ctx, l)
 	ctx = context.WithoutCancel(ctx)
 	if refusal != nil {

@@ -374,7 +374,7 @@ func TestExchange(t *testing.T) {
 		t.Errorf("introspection tells %+v, %+v", told, told.Act)
 	}
 	events := s.Audit()
-	if e := events[len(events)-1]; e.Kind != audit.Login || e.Actor != "back end" || e.Subject != dialecttest.CalAmpUser {
+	if e := events[len(events)-1]; e.Kind != audit.Login || e.Actor != "2/back end" || e.Subject != dialecttest.CalAmpUser {
 		t.Errorf("the audit has %+v", e)
 	}
 	// A token of the user's stands for the user as well.

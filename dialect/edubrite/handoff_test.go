@@ -171,8 +171,8 @@ func TestAudit(t *testing.T) {
 	api := dialecttest.EduBriteUser
 	want := []string{
 		string(audit.Login) + " " + api + " by  ",
-		string(audit.Change) + " frank by " + api + " act-as", string(audit.HandOff) + " frank by " + api + " ", string(audit.Login) + " frank by  hand-off",
-		string(audit.HandOff) + " charles by " + api + " ", string(audit.Login) + " charles by  hand-off",
+		string(audit.Change) + " frank by EDUBRITE/" + api + " act-as", string(audit.HandOff) + " frank by EDUBRITE/" + api + " ", string(audit.Login) + " frank by  hand-off",
+		string(audit.HandOff) + " charles by EDUBRITE/" + api + " ", string(audit.Login) + " charles by  hand-off",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("recorded is\n%s", strings.Join(got, "\n"))
