@@ -92,5 +92,5 @@ func (h *handler) bySession(r *http.Request, token string) (*auth.Caller, error)
 
 // lacksFactor says whether somebody signed in with less than is asked for.
 func (o *HandlerOptions) lacksFactor(who *auth.Identity) bool {
-	return o.FactorRequired && (who.User == nil || who.User.Factor == "")
+	return o.FactorRequired && !who.HasFactor
 }

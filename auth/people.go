@@ -175,6 +175,7 @@ func newIdentity(chain []Account, key *Key, user *User) *Identity {
 	p.AccountRef = p.Account.Ref()
 	if user != nil {
 		u := *user
+		p.HasFactor = u.Factor != ""
 		u.Password, u.Factor = "", ""
 		p.User, p.Principal, p.Subject = &u, user.ID, user.Name
 		p.Role, p.Everywhere = user.Role, user.Everywhere

@@ -37,7 +37,8 @@ type Identity struct {
 	Tenant     Account     // the root above it
 	Path       []AccountID // from the tenant down to Account
 	PathRefs   []string    // the Ref of each
-	User       *User       // without password hash; nil for a key
+	User       *User       // without password hash and second factor; nil for a key
+	HasFactor  bool        // a user with a second factor
 	Role       Role        // beside logging in
 	Everywhere bool        // the role reaches the whole server
 

@@ -22,8 +22,7 @@ type bar struct {
 const (
 	barWidth    = 4
 	chartHeight = 40
-	// ChartWidth is the width of all bars.
-	chartWidth = minutes * barWidth
+	chartWidth  = minutes * barWidth
 )
 
 // draw makes the three charts of a series that ends with the running minute.
@@ -41,7 +40,7 @@ func draw(series []figures) []chart {
 			if n == 0 {
 				continue
 			}
-			height := int(max(n*(chartHeight-2)/c.Top, 2)) //nolint:gosec // at most chartHeight
+			height := int(max(n*(chartHeight-2)/c.Top, 2))
 			minute := len(series) - 1 - i
 			c.Bars = append(c.Bars, bar{X: chartWidth - (minute+1)*barWidth, Y: chartHeight - height, Height: height,
 				Title: fmt.Sprintf("%s %s, %s", count(n), name, minutesAgo(minute))})

@@ -27,12 +27,13 @@ type factorPage struct {
 // factor shows a new key and takes the code that proves that it is in an app. The key
 // is kept nowhere until then: the form carries it, sealed for this session.
 func (v *visit) factor() error {
-	p := &factorPage{Required: v.lacksFactor(), Has: v.by.User != nil && v.by.User.Factor != ""}
+	p := &factorPage{Required: v.lacksFactor(), Has: v.by.HasFactor}
 	if p.Has && v.r.Method != http.MethodPost {
 		v.show(http.StatusOK, "factor", "Second factor", p)
 		return nil
 	}
-	key, status := "", http.StatusOK
+	var key string
+	status := http.StatusOK
 	if v.r.Method == http.MethodPost {
 		mark, rest, ok := v.openKey(v.r.PostForm.Get("key"))
 		if !ok || mark != v.session {

@@ -29,6 +29,7 @@ func (v *visit) cookieName() string {
 func (v *visit) formCookie() string { return v.cookieName() + "-form" }
 
 func (v *visit) setCookie(name, value string) {
+	//nolint:gosec // Secure wherever there is TLS; without it only this machine is answered
 	c := &http.Cookie{Name: name, Value: value, Path: "/", Secure: v.peer.TLS, HttpOnly: true, SameSite: http.SameSiteStrictMode}
 	if value == "" {
 		c.MaxAge = -1
@@ -60,7 +61,7 @@ func (v *visit) bearer(token string) *auth.Bearer {
 
 // lacksFactor says whether a second factor has to be enrolled before anything else.
 func (v *visit) lacksFactor() bool {
-	return v.by != nil && !v.o.FactorOptional && (v.by.User == nil || v.by.User.Factor == "")
+	return v.by != nil && !v.o.FactorOptional && !v.by.HasFactor
 }
 
 // formToken is what every form of a session carries. Who knows it cannot tell the

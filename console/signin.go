@@ -34,14 +34,15 @@ func (v *visit) signIn() error {
 	p.User, p.Tenant = v.r.PostForm.Get("user"), v.r.PostForm.Get("tenant")
 	grant, err := v.service.Login(v.r.Context(), v.attempt(p))
 	if err != nil {
-		refusal := auth.RefusalOf(err)
 		status := http.StatusForbidden
-		switch p.Failed = "That is not right: the name, the password or the code is wrong."; refusal.Reason {
-		case auth.Locked, auth.Throttled:
+		// One answer to whatever is wrong with what was typed. A lock covers names
+		// that are nobody's too, so that it may be told.
+		p.Failed = "That is not right: the name, the password or the code is wrong."
+		switch reason := auth.RefusalOf(err).Reason; {
+		case reason == auth.Locked || reason == auth.Throttled:
 			status, p.Failed = http.StatusTooManyRequests, "There were too many wrong attempts under this name or from here. Wait some minutes."
-		case auth.Busy, auth.Unavailable:
+		case reason == auth.Busy || reason == auth.Unavailable:
 			status, p.Failed = http.StatusServiceUnavailable, "The server cannot look this up now. Try again."
-		default: //nolint:exhaustive // one answer to whatever else is wrong with what was typed
 		}
 		return errors.Join(err, v.showSignIn(status, p))
 	}

@@ -161,7 +161,7 @@ func (c *Console) funcs() template.FuncMap {
 }
 
 // moment is a time as pages show it.
-type moment struct{ Exact, Machine, Ago string }
+type moment struct{ Exact, Short, Machine, Ago string }
 
 // timed takes a time.Time or a pointer to one; nil and zero are never.
 func (c *Console) timed(at any) *moment {
@@ -178,7 +178,8 @@ func (c *Console) timed(at any) *moment {
 		return nil
 	}
 	t = t.UTC()
-	return &moment{t.Format("2006-01-02 15:04:05") + " UTC", t.Format(time.RFC3339), ago(c.service.Now().Sub(t))}
+	short := t.Format("2006-01-02 15:04:05")
+	return &moment{short + " UTC", short, t.Format(time.RFC3339), ago(c.service.Now().Sub(t))}
 }
 
 // ago is a distance in time in words.

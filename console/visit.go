@@ -107,9 +107,6 @@ func ask[In, Out any](v *visit, f func(*admin.Admin, context.Context, *auth.Call
 	return f(v.admin, v.r.Context(), v.by, v.peer.Origin, in)
 }
 
-// may says whether whoever is signed in may do what an operation does.
-func (v *visit) may(op *api.Operation) bool { return admin.May(v.by, op) }
-
 // see sends the browser on, after what it asked for was done.
 func (v *visit) see(path string) error {
 	v.w.Header().Set("Location", path)

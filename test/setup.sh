@@ -19,6 +19,7 @@ needs() {
 		the gate behind a real Caddy|caddy version|caddy
 		the gate behind a real HAProxy|haproxy -v|haproxy
 		the gate behind a real Apache|apache_lua|apache2-bin lua-socket
+		the console in a browser|chromium --version|chromium
 		clients in PHP|php_client|php-cli php-curl php-soap php-xml
 		clients in Python|python3 --version|python3
 		clients in JavaScript|node --version|nodejs
