@@ -15,22 +15,36 @@ import (
 // fresh; else the store is asked; if that fails the call is refused with
 // [Unavailable]. The error is always a [*Refusal].
 func (s *Service) Check(ctx context.Context, b *Bearer) (Session, error) {
+	return s.check(ctx, b, true)
+}
+
+// Try is Check where several mounts may know the credential, and each is asked in
+// turn. That one does not know it is no outcome yet, and is not counted: if none
+// does, call [Service.Unknown].
+func (s *Service) Try(ctx context.Context, b *Bearer) (Session, error) {
+	return s.check(ctx, b, false)
+}
+
+// Unknown counts a credential that no mount knew, for the one that answers.
+func (s *Service) Unknown(m *Mount) { s.counts.of(m).checks.count(0, UnknownToken) }
+
+func (s *Service) check(ctx context.Context, b *Bearer, alone bool) (Session, error) {
 	e, now, remembered, refusal := s.find(ctx, b)
 	if refusal != nil {
-		return s.unchecked(b, refusal)
+		return s.unchecked(b, alone, refusal)
 	}
 	if refusal := s.permit(ctx, e, b, now); refusal != nil {
-		return s.unchecked(b, refusal)
+		return s.unchecked(b, alone, refusal)
 	}
 	var user *Identity
 	if b.As != "" {
 		if user, refusal = s.userFor(ctx, e.who, b.As, s.feed.fresh(now)); refusal != nil {
-			return s.unchecked(b, refusal)
+			return s.unchecked(b, alone, refusal)
 		}
 	}
 	alive, note := e.use(now)
 	if !alive {
-		return s.unchecked(b, refuseUnknown)
+		return s.unchecked(b, alone, refuseUnknown)
 	}
 	if note {
 		s.notes.touch(e)
@@ -40,7 +54,7 @@ func (s *Service) Check(ctx context.Context, b *Bearer) (Session, error) {
 	}
 	if e.uses > 0 {
 		if refusal := s.takeUse(ctx, e); refusal != nil {
-			return s.unchecked(b, refusal)
+			return s.unchecked(b, alone, refusal)
 		}
 	}
 	e.checks.Add(1)
@@ -52,8 +66,11 @@ func (s *Service) Check(ctx context.Context, b *Bearer) (Session, error) {
 	return session, nil
 }
 
-// unchecked counts a refusal.
-func (s *Service) unchecked(b *Bearer, refusal *Refusal) (Session, error) {
+// unchecked counts a refusal. alone says that no other mount is asked.
+func (s *Service) unchecked(b *Bearer, alone bool, refusal *Refusal) (Session, error) {
+	if refusal.Reason == UnknownToken && !alone {
+		return Session{}, refusal
+	}
 	s.counts.of(b.Mount).checks.count(0, refusal.Reason)
 	return Session{}, refusal
 }

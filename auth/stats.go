@@ -31,7 +31,7 @@ type Stats struct {
 type MountStats struct {
 	Mount, Dialect string
 	Logins         Outcomes // attempts, hand-offs to be redeemed, sessions asked for by a delegate
-	Checks         Outcomes // of single credentials: where mounts share a path, a call may be several
+	Checks         Outcomes // of credentials; where mounts share a path, of the one that knew it, else of the one that answered
 }
 
 // Outcomes counts answers by the reason of the refusal; "" is a yes.

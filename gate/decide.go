@@ -86,8 +86,11 @@ func (g *Gate) judge(call *http.Request, covering []dialect.Mounted, native *dia
 // find asks every covering mount for the call's token. The same string found by
 // several is one credential. Two different ones are refused: whichever of them
 // was believed here, the API behind might look at the other. So is a call that
-// one of the mounts cannot read at all.
+// one of the mounts cannot read at all. A body that is only too large for one of
+// them to search does not speak against a token of another.
 func find(call *http.Request, covering []dialect.Mounted, found []candidate) ([]candidate, decision) {
+	var unsearched error
+	var by dialect.Dialect
 	for i := range covering {
 		m := &covering[i]
 		bearer, err := m.Dialect.Token(call)
@@ -96,11 +99,17 @@ func find(call *http.Request, covering []dialect.Mounted, found []candidate) ([]
 			return nil, decision{dialect: covering[0].Dialect, guessed: true, err: twoTokens}
 		case err == nil:
 			found = append(found, candidate{bearer, m.Dialect})
-		case auth.RefusalOf(err).Reason != auth.NoToken:
+		case auth.RefusalOf(err).Reason == auth.NoToken:
+		case errors.Is(err, dialect.ErrUnsearched):
+			unsearched, by = err, m.Dialect
+		default:
 			return nil, decision{dialect: m.Dialect, guessed: true, err: err}
 		}
 	}
-	if len(found) == 0 {
+	switch {
+	case len(found) == 0 && unsearched != nil:
+		return nil, decision{dialect: by, guessed: true, err: unsearched}
+	case len(found) == 0:
 		return nil, decision{dialect: covering[0].Dialect, guessed: true, err: noToken}
 	}
 	return found, decision{}
@@ -120,13 +129,12 @@ func carried(b *auth.Bearer) string {
 // dialect, the sessions of the others look unknown too: their token is no key to
 // an API that is not theirs.
 func (g *Gate) open(call *http.Request, found []candidate, native *dialect.Mounted) decision {
-	d := decision{dialect: found[0].dialect, guessed: true, err: unknownToken}
 	for i := range found {
 		c := &found[i]
 		if native != nil && !admitted(c.bearer.Mount.Dialect, native.Mount.Dialect) {
 			continue
 		}
-		session, err := g.o.Service.Check(call.Context(), &c.bearer)
+		session, err := g.o.Service.Try(call.Context(), &c.bearer)
 		if err == nil {
 			return decision{session: session, dialect: c.dialect, admit: admissionOf(c)}
 		}
@@ -134,7 +142,12 @@ func (g *Gate) open(call *http.Request, found []candidate, native *dialect.Mount
 			return decision{dialect: c.dialect, err: err}
 		}
 	}
-	return d
+	answering := found[0].bearer.Mount
+	if native != nil {
+		answering = native.Mount
+	}
+	g.o.Service.Unknown(answering)
+	return decision{dialect: found[0].dialect, guessed: true, err: unknownToken}
 }
 
 // successor is the dialect that customers of any other may move to, and then call

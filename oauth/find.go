@@ -55,12 +55,12 @@ const maxToken = 2048
 // find finds the live session that a token opens in any dialect: whose token it is
 // cannot be seen, so each that could have made it is tried, as the gate does. ask
 // completes the credential. Without a session the error is a refusal, UnknownToken
-// where no mount knows the token.
+// where no mount knows the token, which is counted for this one.
 func (o *oauth) find(ctx context.Context, token string, ask func(*place, *auth.Bearer)) (auth.Session, auth.Bearer, error) {
-	if len(token) > maxToken {
-		return auth.Session{}, auth.Bearer{}, errUnknown
+	var list []place
+	if len(token) <= maxToken {
+		list = o.places.all()
 	}
-	list := o.places.all()
 	for i := range list {
 		p := &list[i]
 		b, err := p.reader.Read(token)
@@ -68,7 +68,7 @@ func (o *oauth) find(ctx context.Context, token string, ask func(*place, *auth.B
 			continue
 		}
 		ask(p, &b)
-		s, err := o.service.Check(ctx, &b)
+		s, err := o.service.Try(ctx, &b)
 		if err == nil {
 			return s, b, nil
 		}
@@ -76,5 +76,6 @@ func (o *oauth) find(ctx context.Context, token string, ask func(*place, *auth.B
 			return auth.Session{}, auth.Bearer{}, err
 		}
 	}
+	o.service.Unknown(o.mount)
 	return auth.Session{}, auth.Bearer{}, errUnknown
 }

@@ -31,7 +31,7 @@ func newMetrics(s *auth.Service) *metrics {
 	return &metrics{
 		service:     s,
 		logins:      d("logins_total", "Attempts to log in, redeemed hand-offs and sessions for delegates, by what came of them: ok, or the reason of the refusal.", "mount", "dialect", "outcome"),
-		checks:      d("checks_total", "Checks of one credential at one mount. Where mounts share a path, a call may be several; calls are counted in sallyport_gate_verdicts_total.", "mount", "dialect", "outcome"),
+		checks:      d("checks_total", "Checks of credentials, by the mount that knew it, else by the one that answered. Calls are counted in sallyport_gate_verdicts_total, those without a credential too.", "mount", "dialect", "outcome"),
 		verdicts:    d("gate_verdicts_total", "Calls checked, by the way in which they came and what came of them. none: no dialect was asked.", "face", "outcome"),
 		hits:        d("session_cache_hits_total", "Good checks that needed nothing from the store."),
 		misses:      d("session_cache_misses_total", "Good checks for which the store was asked."),
