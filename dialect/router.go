@@ -135,6 +135,12 @@ func (r *Router) Covering(host, path string) []Mounted {
 	return r.table(host).covering(path)
 }
 
+// Elsewhere are the mounts of a host that do not cover a path there. The slice is
+// shared: it must not be changed.
+func (r *Router) Elsewhere(host, path string) []Mounted {
+	return r.table(host).elsewhere(path)
+}
+
 // Native is the mount whose clients alone call a host and path, as far as the path
 // tells: the one that has endpoints in the same folder. nil: there is none, or
 // mounts of two dialects have, or one with a longer prefix covers the path; then

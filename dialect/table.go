@@ -29,10 +29,11 @@ type tree struct {
 	route *route
 }
 
-// cover is a prefix and all mounts whose prefix it is or lies below.
+// cover is a prefix, all mounts whose prefix it is or lies below, and all others.
 type cover struct {
 	prefix string // lower-case
 	mounts []Mounted
+	others []Mounted
 }
 
 // tables makes the table of every host that a mount names, and the one of all
@@ -131,6 +132,8 @@ func newCovers(mounts []*mounting) []cover {
 		for _, m := range mounts {
 			if below(covers[i].prefix, lower(m.Prefix)) {
 				covers[i].mounts = append(covers[i].mounts, m.Mounted)
+			} else {
+				covers[i].others = append(covers[i].others, m.Mounted)
 			}
 		}
 		slices.SortStableFunc(covers[i].mounts, func(a, b Mounted) int { return byLength(a.Prefix, b.Prefix) })
@@ -154,9 +157,24 @@ func (t *table) route(path string) *route {
 }
 
 func (t *table) covering(path string) []Mounted {
+	if c := t.cover(path); c != nil {
+		return c.mounts
+	}
+	return nil
+}
+
+// elsewhere is for paths that some mount covers: for others there are no calls.
+func (t *table) elsewhere(path string) []Mounted {
+	if c := t.cover(path); c != nil {
+		return c.others
+	}
+	return nil
+}
+
+func (t *table) cover(path string) *cover {
 	for i := range t.covers {
 		if c := &t.covers[i]; below(path, c.prefix) {
-			return c.mounts
+			return c
 		}
 	}
 	return nil

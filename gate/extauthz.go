@@ -13,7 +13,6 @@ import (
 	"google.golang.org/grpc/peer"
 
 	"github.com/sallyport/sallyport/auth"
-	"github.com/sallyport/sallyport/dialect"
 )
 
 // ExtAuthz answers Envoy's external authorization, the gRPC service
@@ -69,11 +68,7 @@ func (x *ExtAuthz) check(ctx context.Context, q *authv3.CheckRequest) *authv3.Ch
 		return x.refuse(call, &d)
 	}
 	out := call.Clone(ctx)
-	for _, m := range x.gate.o.Router.Covering(call.Host, merged(call.URL.Path)) {
-		if s, ok := m.Dialect.(dialect.Stripper); ok {
-			s.Strip(out)
-		}
-	}
+	x.gate.strip(out, call.Host, call.URL.Path)
 	x.gate.count(ctx, auth.ExtAuthz, &d)
 	setIdentity(identity, &d.session)
 	d.admit.write(toClient, call.Request)

@@ -7,30 +7,57 @@ import (
 	"github.com/sallyport/sallyport/internal/origin"
 )
 
-// describes says whether a header claims where a call came from or what it asked
-// for before somebody rewrote it, in any spelling that a server might read (see
-// claimsIdentity): Forwarded (RFC 7239), X-Forwarded-..., X-Real-IP, and
-// X-Original-URL and X-Rewrite-URL, which some frameworks believe about the path.
+// describes says whether a header claims where a call came from, what it asked for
+// before somebody rewrote it, or how long and of what type its body is beside the
+// header that says so, in any spelling that a server might read (see
+// claimsIdentity).
 func describes(name string) bool {
-	if len(name) < len("forwarded") {
+	if name == "" {
 		return false
 	}
-	switch name[0] | 0x20 {
-	case 'f':
-		return spells(name, "forwarded")
-	case 'x':
-		for _, own := range descriptions {
-			if spells(name, own) {
-				return true
-			}
+	at := name[0] | 0x20 - 'a'
+	if int(at) >= len(descriptions) {
+		return false
+	}
+	for _, own := range descriptions[at] {
+		if spells(name, own) {
+			return true
+		}
+	}
+	for _, own := range framing[at] {
+		if len(name) == len(own) && spells(name, own) && strings.Count(name, "-") != strings.Count(own, "-") {
+			return true
 		}
 	}
 	return false
 }
 
-var descriptions = [...]string{
-	"x-forwarded", "x-real-ip", "x-rewrite-url", "x-original-url", "x-original-uri",
-	"x-original-method", "x-original-host", "x-original-proto", "x-original-for",
+// descriptions are by their first letter; what follows one behind a hyphen belongs
+// to it. Each is believed somewhere: Forwarded (RFC 7239), X-Forwarded-... and the
+// addresses of clients by servers and frameworks that stand behind a proxy,
+// X-Original-..., X-Rewrite-... and X-Override-... by some that want the path from
+// there, Remote-User by what leaves signing in to its front, and Proxy by libraries
+// for CGI that take it for the address of a proxy of their own ("httpoxy").
+var descriptions = [...][]string{
+	'c' - 'a': {"client-ip", "cf-connecting-ip"},
+	'f' - 'a': {"forwarded", "fastly-client-ip"},
+	'p' - 'a': {"proxy"},
+	'r' - 'a': {"remote-user", "remote-addr", "remote-host"},
+	't' - 'a': {"true-client-ip"},
+	'x' - 'a': {
+		"x-forwarded", "x-rewrite", "x-override", "x-real-ip", "x-client-ip", "x-cluster-client-ip",
+		"x-remote-ip", "x-remote-addr", "x-remote-user",
+		// Not all: X-Original-Filename and the like are of the upload.
+		"x-original-url", "x-original-uri", "x-original-request-uri", "x-original-path", "x-original-query", "x-original-prefix",
+		"x-original-method", "x-original-host", "x-original-proto", "x-original-protocol", "x-original-scheme", "x-original-port",
+		"x-original-for", "x-original-ip", "x-original-client-ip", "x-original-remote-addr", "x-original-remote-ip", "x-original-user",
+	},
+}
+
+// framing is what may be said under its proper name only.
+var framing = [len(descriptions)][]string{
+	'c' - 'a': {"content-length", "content-type", "content-encoding"},
+	't' - 'a': {"transfer-encoding"},
 }
 
 // spells says whether name is low, or begins with it and a separator. A hyphen
@@ -71,11 +98,21 @@ func setForwarded(h http.Header, r *http.Request, p *origin.Peer) {
 }
 
 // cleanCall removes from the headers of a call what claims an identity or
-// describes the call, which are for the gate to say.
+// describes the call, which are for the gate to say, and the query of the page that
+// the call comes from: tokens stand in those of some.
 func cleanCall(h http.Header) {
 	for name := range h {
 		if claimsIdentity(name) || describes(name) {
 			delete(h, name)
+		}
+	}
+	if lines := h["Referer"]; len(lines) > 0 {
+		page := lines[0] // more than one nobody may send
+		if i := strings.IndexAny(page, "?#"); i >= 0 {
+			page = page[:i]
+		}
+		if h["Referer"] = []string{page}; page == "" {
+			delete(h, "Referer")
 		}
 	}
 }

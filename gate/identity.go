@@ -68,6 +68,15 @@ func claimsIdentity(name string) bool {
 	return len(name) == len(own) || !alphanumeric(name[len(own)])
 }
 
+// withoutIdentity removes what an API echoes of the gate's headers, trailers too.
+func withoutIdentity(h http.Header) {
+	for name := range h {
+		if claimsIdentity(strings.TrimPrefix(name, http.TrailerPrefix)) {
+			delete(h, name)
+		}
+	}
+}
+
 func alphanumeric(c byte) bool {
 	return c-'0' < 10 || c|0x20-'a' < 26
 }

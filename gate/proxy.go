@@ -131,6 +131,7 @@ func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, f *forwarding) {
 		// sent on at once all the same.
 	}
 	f.ReverseProxy.ServeHTTP(s, f.call)
+	withoutIdentity(w.Header()) // what is in it now are trailers
 }
 
 // forwarding is one call on its way.
@@ -163,23 +164,14 @@ func (f *forwarding) rewrite(pr *httputil.ProxyRequest) {
 	}
 }
 
-// strip has every dialect that clients may speak here take out its credential.
-func (f *forwarding) strip(r *http.Request) {
-	for _, m := range f.proxy.gate.o.Router.Covering(f.call.Host, merged(f.call.URL.Path)) {
-		if s, ok := m.Dialect.(dialect.Stripper); ok {
-			s.Strip(r)
-		}
-	}
-}
+// strip takes out the credentials.
+func (f *forwarding) strip(r *http.Request) { f.proxy.gate.strip(r, f.call.Host, f.call.URL.Path) }
 
 // answer is what the client gets of the API's answer. Identity headers in it are
 // echoes, which are nobody's business outside.
 func (f *forwarding) answer(res *http.Response) error {
-	for name := range res.Header {
-		if claimsIdentity(name) {
-			delete(res.Header, name)
-		}
-	}
+	withoutIdentity(res.Header)
+	withoutIdentity(res.Trailer) // as far as announced
 	f.decided.admit.write(res.Header, f.call)
 	return nil
 }
@@ -196,7 +188,7 @@ func (f *forwarding) fail(w http.ResponseWriter, _ *http.Request, err error) {
 	why, status := trouble(err)
 	o := &f.proxy.gate.o
 	if why.Reason == auth.Unavailable && f.to.worthTelling(o.Service.Now()) {
-		o.Logger.LogAttrs(ctx, slog.LevelWarn, "an API does not answer", slog.String("route", f.to.Name), slog.Any("cause", err))
+		o.Logger.LogAttrs(ctx, slog.LevelWarn, "an API does not answer", slog.String("route", f.to.Name), slog.String("cause", unquoted(err)))
 	}
 	w.Header()["Cache-Control"] = noStore
 	if status != 0 {

@@ -37,6 +37,15 @@ func newSteady(w http.ResponseWriter, r *http.Request, idle time.Duration) *stea
 	return s
 }
 
+// WriteHeader implements http.ResponseWriter. What an API says before its answer
+// (RFC 9110, 15.2) is seen here alone.
+func (s *steady) WriteHeader(status int) {
+	if status < http.StatusOK {
+		withoutIdentity(s.Header())
+	}
+	s.ResponseWriter.WriteHeader(status)
+}
+
 // Write implements http.ResponseWriter.
 func (s *steady) Write(b []byte) (int, error) {
 	s.beforeWrite()

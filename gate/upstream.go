@@ -122,3 +122,18 @@ func (u *target) worthTelling(now time.Time) bool {
 	last := u.told.Load()
 	return now.UnixNano()-last >= int64(time.Second) && u.told.CompareAndSwap(last, now.UnixNano())
 }
+
+// maxCause bounds what the log quotes of an error, in bytes.
+const maxCause = 200
+
+// unquoted is an error's text up to where it quotes the API, as net/http does of a
+// header that it cannot read: what stands there is not for the log.
+func unquoted(err error) string {
+	text := err.Error()
+	for _, begin := range [...]string{"\"", "header line: "} {
+		if i := strings.Index(text, begin); i >= 0 {
+			text = text[:i] + "..."
+		}
+	}
+	return text[:min(len(text), maxCause)]
+}
