@@ -16,3 +16,10 @@ type Acting struct {
 type Delegating interface {
 	Acting(attrs string) (who Acting, ok bool)
 }
+
+// Scoping is a dialect whose sessions are for a scope (RFC 6749, section 3.3), which
+// it keeps in the session's attributes. Scopes are parted by spaces; "": the session
+// has none.
+type Scoping interface {
+	Scope(attrs string) string
+}

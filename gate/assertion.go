@@ -53,6 +53,7 @@ type claims struct {
 	Issued   int64  `json:"iat"`
 	ID       string `json:"jti"` // of the assertion, which many calls carry
 	Client   string `json:"client_id"`
+	Scope    string `json:"scope,omitempty"` // section 2.2.3
 
 	Account   string           `json:"account"`
 	Path      []string         `json:"account_path"` // from the tenant down
@@ -87,6 +88,9 @@ func claimsOf(by dialect.Dialect, s *auth.Session) claims {
 	}
 	if a := s.Actor; a != nil {
 		c.Actor = &actor{Subject: subjectOf(a), Client: a.AccountRef, Name: a.Subject}
+	}
+	if d, ok := by.(dialect.Scoping); ok {
+		c.Scope = d.Scope(s.Attrs)
 	}
 	if d, ok := by.(dialect.Delegating); ok && s.Actor == nil {
 		if who, acts := d.Acting(s.Attrs); acts {

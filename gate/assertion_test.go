@@ -226,6 +226,26 @@ func TestAssertionOfADelegate(t *testing.T) {
 	}
 }
 
+// scoped is a dialect whose sessions are for a scope.
+type scoped struct{ dialect.Dialect }
+
+func (scoped) Scope(attrs string) string { return attrs }
+
+// The scope of a session goes on to the API (RFC 9068, section 2.2.3), and where
+// there is none nothing is said of it.
+func TestAssertionOfAScope(t *testing.T) {
+	for _, c := range []struct {
+		by           dialect.Dialect
+		attrs, claim string
+	}{{scoped{}, "read write", `"scope":"read write"`}, {scoped{}, "", ""}, {delegating{}, "read", ""}} {
+		text, err := json.Marshal(claimsOf(c.by, &auth.Session{Identity: anyone, Attrs: c.attrs}))
+		must(t, err)
+		if said := string(text); !strings.Contains(said, c.claim) || c.claim == "" && strings.Contains(said, "scope") {
+			t.Errorf("%T, %q: says %s", c.by, c.attrs, said)
+		}
+	}
+}
+
 // A renamed user is called by the new name at once, on a session as it was.
 func TestAssertionAfterARename(t *testing.T) {
 	k := assertingKit(t)

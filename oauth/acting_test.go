@@ -21,6 +21,16 @@ func TestActing(t *testing.T) {
 	}
 }
 
+// The gate learns the scope of a session, exchanged or not.
+func TestScope(t *testing.T) {
+	o := newDialect(t)
+	for _, a := range []attrs{{}, {scope: "api"}, {scope: "read write", actor: actor{9, 20, "77", "back end"}}} {
+		if got := o.Scope(a.String()); got != a.scope {
+			t.Errorf("of %+v it says %q", a, got)
+		}
+	}
+}
+
 // Introspection is counted as what it answered.
 func TestVerdict(t *testing.T) {
 	for want, c := range map[auth.Reason]struct {

@@ -8,7 +8,10 @@ import (
 	"github.com/sallyport/sallyport/dialect"
 )
 
-var _ dialect.Delegating = (*oauth)(nil)
+var (
+	_ dialect.Delegating = (*oauth)(nil)
+	_ dialect.Scoping    = (*oauth)(nil)
+)
 
 // attrs are what only this dialect knows of a session, kept with it.
 type attrs struct {
@@ -53,6 +56,9 @@ func parseAttrs(kept string) (a attrs) {
 	a.actor = actor{auth.PrincipalID(principal), auth.AccountID(account), field[2], field[3]}
 	return a
 }
+
+// Scope is what a session is good for.
+func (o *oauth) Scope(text string) string { return parseAttrs(text).scope }
 
 // Acting says who acts with a session that was got by token exchange.
 func (o *oauth) Acting(text string) (dialect.Acting, bool) {
