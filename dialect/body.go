@@ -3,6 +3,7 @@ package dialect
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -10,6 +11,20 @@ import (
 
 	"github.com/sallyport/sallyport/auth"
 )
+
+// ErrUnsearched is [ErrTooLarge] of a call that has no token of the dialect elsewhere:
+// whether it has one in the body nobody can tell. It does not speak against a call
+// that carries the token of another dialect.
+var ErrUnsearched = fmt.Errorf("%w to be searched for a token", ErrTooLarge)
+
+// Unsearched is the refusal of a body that [PeekBody] gives, for a dialect that has
+// found no token elsewhere.
+func Unsearched(err error) error {
+	if errors.Is(err, ErrTooLarge) {
+		return auth.Refuse(auth.Malformed, ErrUnsearched)
+	}
+	return err
+}
 
 // PeekBody reads the body of a call, up to limit bytes, and puts it back for
 // whoever comes next. A longer one is put back as well, and is a refusal with

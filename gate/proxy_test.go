@@ -264,12 +264,12 @@ func TestProxyBoundsBodies(t *testing.T) {
 		}
 	}
 	// A form that Electa would have to look into is 413 as well.
-	r, err := http.NewRequest("POST", f.URL+"/logs/", strings.NewReader("x="+strings.Repeat("x", 70<<10)))
+	r, err := http.NewRequest("POST", f.URL+"/logs/", strings.NewReader("x="+strings.Repeat("x", 256<<10)))
 	must(t, err)
 	r.Host = "electa.example"
 	r.URL.Path = "/api/logs/"
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if res, body := f.do(t, r); res.StatusCode != 413 || !strings.Contains(body, "<ResponseCode>1") {
+	if res, body := f.do(t, r); res.StatusCode != 413 || !strings.Contains(body, "<ResponseCode>2") {
 		t.Errorf("a form too large to be searched for a token is answered %d %s", res.StatusCode, body)
 	}
 }

@@ -111,7 +111,7 @@ func scanForm(r *http.Request, has bool) (n int, token string, err error) {
 		if has && errors.Is(err, dialect.ErrTooLarge) {
 			return 0, "", nil
 		}
-		return 0, "", err
+		return 0, "", dialect.Unsearched(err)
 	}
 	n, token = scan(string(form))
 	return n, token, nil

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -30,10 +31,13 @@ func OAuth2() Finder {
 		if err != nil {
 			return Credential{}, err
 		}
-		if r.Method == http.MethodPost && mediaOf(r) == formType && (token == "" || r.ContentLength <= maxForm) {
+		if r.Method == http.MethodPost && mediaOf(r) == formType {
 			body, err := peek(r, maxForm)
+			if token != "" && errors.Is(err, errTooLarge) {
+				return Credential{Token: token, Dialect: "oauth2"}, nil
+			}
 			if err != nil {
-				return Credential{}, err
+				return Credential{}, unsearched(err)
 			}
 			inForm, err := tokenIn(string(body))
 			switch {
@@ -50,16 +54,21 @@ func OAuth2() Finder {
 }
 
 // Electa finds CID and Token, names in any case, each in the query or else in the
-// form of a POST. Both have to be there: the token is of an account, and the call
-// says of which.
+// form of a POST, of up to 256 KB. Both have to be there: the token is of an account,
+// and the call says of which. What is in both places has to agree, as the API may
+// look into the form first.
 func Electa() Finder {
+	const maxForm = 256 << 10
 	return func(r *http.Request) (Credential, error) {
 		at, err := pairs(r.URL.RawQuery, "cid", "token")
 		if err != nil {
 			return Credential{}, err
 		}
-		if len(at) < 2 && r.Method == http.MethodPost && mediaOf(r) == formType {
+		if r.Method == http.MethodPost && mediaOf(r) == formType {
 			body, err := peek(r, maxForm)
+			if _, inQuery := at["token"]; !inQuery {
+				err = unsearched(err)
+			}
 			if err != nil {
 				return Credential{}, err
 			}
@@ -67,10 +76,8 @@ func Electa() Finder {
 			if err != nil {
 				return Credential{}, err
 			}
-			for name, value := range inForm {
-				if _, inQuery := at[name]; !inQuery {
-					at[name] = value
-				}
+			if err := agree(at, inForm); err != nil {
+				return Credential{}, err
 			}
 		}
 		if len(at) < 2 {
@@ -82,6 +89,24 @@ func Electa() Finder {
 		}
 		return some(Credential{Token: at["token"], Dialect: "electa", Account: n})
 	}
+}
+
+// agree adds to what is in the query what is in the form alone.
+func agree(at, inForm map[string]string) error {
+	for _, name := range []string{"token", "cid"} {
+		mine, inQuery := at[name]
+		other, there := inForm[name]
+		switch _, ours := at["token"]; {
+		case there && !inQuery:
+			at[name] = other
+		case other == "" || other == mine || !ours:
+		case name == "token":
+			return ErrTwoTokens
+		default:
+			return malformed("the call names two accounts")
+		}
+	}
+	return nil
 }
 
 // accountNumber is 0 for what is none.

@@ -48,6 +48,14 @@ var calls = []string{
 	"POST /?cid=123456\nContent-Type: application/x-www-form-urlencoded\n\ntoken=abc",
 	"POST /?cid=123456\nContent-Type: Application/X-WWW-Form-Urlencoded; charset=utf-8\n\ntoken=abc&cid=7",
 	"POST /\nContent-Type: application/x-www-form-urlencoded\n\ntoken=abc&cid=7&x=" + strings.Repeat("y", maxForm),
+	"POST /?cid=123456&token=abc\nContent-Type: application/x-www-form-urlencoded\n\ntoken=abd",
+	"POST /?cid=123456&token=abc\nContent-Type: application/x-www-form-urlencoded\n\ncid=123457",
+	"POST /?cid=123456&token=abc\nContent-Type: application/x-www-form-urlencoded\n\ncid=&TOKEN=%61bc",
+	"POST /?cid=123456&token=abc\nContent-Type: application/x-www-form-urlencoded\n\ntoken=%6",
+	"POST /?cid=1\nContent-Type: application/x-www-form-urlencoded\n\ncid=2",
+	"POST /?cid=1&token=\nContent-Type: application/x-www-form-urlencoded\n\ncid=1&token=abc",
+	"POST /?cid=123456&token=abc\nContent-Type: application/x-www-form-urlencoded\n\ncid=7&x=" + strings.Repeat("y", 256<<10),
+	"POST /\nContent-Type: application/x-www-form-urlencoded\nAuthorization: Bearer sp_abc\n\nx=" + strings.Repeat("y", maxForm),
 	"PUT /?cid=123456\nContent-Type: application/x-www-form-urlencoded\n\ntoken=abc",
 	"POST /?cid=123456\nContent-Type: text/plain\n\ntoken=abc",
 
@@ -209,11 +217,12 @@ func TestAny(t *testing.T) {
 		"GET /?token=a&token=a":           ErrMalformed,
 		"GET /\nCookie: token=a":          nil,
 		"GET /\nCookie: token=a; token=a": ErrTwoTokens,
-		"POST /?token=a\nContent-Type: application/x-www-form-urlencoded\n\ntoken=b":                           ErrTwoTokens,
-		"POST /\nContent-Type: application/x-www-form-urlencoded\n\ntoken=a":                                   nil,
-		"POST /\nContent-Type: application/x-www-form-urlencoded\n\ntoken=a&x=" + strings.Repeat("y", maxForm): ErrMalformed,
-		"GET /\nAuthorization: Bearer a\nCookie: token=a":                                                      nil,
-		"GET /\nAuthorization: Bearer a\nCookie: token=b":                                                      ErrTwoTokens,
+		"POST /?token=a\nContent-Type: application/x-www-form-urlencoded\n\ntoken=b":                                            ErrTwoTokens,
+		"POST /\nContent-Type: application/x-www-form-urlencoded\n\ntoken=a":                                                    nil,
+		"POST /\nContent-Type: application/x-www-form-urlencoded\n\ntoken=a&x=" + strings.Repeat("y", maxForm):                  ErrMalformed,
+		"POST /\nAuthorization: Bearer a\nContent-Type: application/x-www-form-urlencoded\n\nx=" + strings.Repeat("y", maxForm): nil,
+		"GET /\nAuthorization: Bearer a\nCookie: token=a":                                                                       nil,
+		"GET /\nAuthorization: Bearer a\nCookie: token=b":                                                                       ErrTwoTokens,
 	} {
 		c, err := find(requestOf(t, raw))
 		if !sameError(err, want) || (err == nil && c.Token != "a") {

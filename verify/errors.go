@@ -2,6 +2,7 @@ package verify
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 )
 
@@ -12,6 +13,13 @@ var (
 	ErrMalformed   = errors.New("verify: the call cannot be read")
 	ErrRefused     = errors.New("verify: the token opens no session for this call") // made up, expired, ended, another account's: deliberately one
 	ErrUnavailable = errors.New("verify: nobody can say whether the session is alive")
+)
+
+// errUnsearched is errTooLarge of a call that has no token of a finder's elsewhere. It
+// does not speak against a call in which another finder finds one.
+var (
+	errTooLarge   = malformed("the body is too large")
+	errUnsearched = fmt.Errorf("%w to be searched for a token", errTooLarge)
 )
 
 // StatusOf is the HTTP status for an error of this package: 503 for

@@ -14,14 +14,18 @@ type Finder func(*http.Request) (Credential, error)
 
 // Any asks all finders. What several find is one credential if the token is the
 // same, and then the first one's; two different ones are refused, as whichever was
-// believed here, the API might look at the other.
+// believed here, the API might look at the other. A body that is too large to be
+// searched matters only if nobody finds a token elsewhere.
 func Any(finders ...Finder) Finder {
 	return func(r *http.Request) (Credential, error) {
 		var found Credential
+		var large error
 		for _, find := range finders {
 			c, err := find(r)
 			switch {
 			case isNone(err):
+			case errors.Is(err, errUnsearched):
+				large = err
 			case err != nil:
 				return Credential{}, err
 			case found.Token == "":
@@ -29,6 +33,9 @@ func Any(finders ...Finder) Finder {
 			case c.Token != found.Token:
 				return Credential{}, ErrTwoTokens
 			}
+		}
+		if found.Token == "" && large != nil {
+			return Credential{}, large
 		}
 		return some(found)
 	}
@@ -137,7 +144,7 @@ func Form(name string) Finder {
 		}
 		body, err := peek(r, maxForm)
 		if err != nil {
-			return Credential{}, err
+			return Credential{}, unsearched(err)
 		}
 		v, err := pairs(string(body), low)
 		if err != nil {

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -150,9 +151,17 @@ func peek(r *http.Request, limit int64) ([]byte, error) {
 	case err != nil:
 		return nil, malformed("the body could not be read to its end")
 	case int64(len(read)) > limit:
-		return nil, malformed("the body is too large")
+		return nil, errTooLarge
 	}
 	return read, nil
+}
+
+// unsearched is the error of peek for a finder that has found no token elsewhere.
+func unsearched(err error) error {
+	if errors.Is(err, errTooLarge) {
+		return errUnsearched
+	}
+	return err
 }
 
 // again is a body that was read and can be read again.

@@ -31,6 +31,9 @@ func SBT() Finder {
 			return Credential{}, err
 		}
 		inBody, err := sbtBody(r, at["securitytoken"] != "")
+		if at["securitytoken"] == "" {
+			err = unsearched(err)
+		}
 		if err != nil {
 			return Credential{}, err
 		}

@@ -24,6 +24,7 @@ var (
 	tooMany     = answer{http.StatusOK, 2, "Too many session tokens requested"}
 	trouble     = answer{http.StatusOK, 2, "Service temporarily unavailable"}
 	unanswered  = answer{http.StatusOK, 2, "No answer from the service, the call may have been carried out"}
+	tooLarge    = answer{http.StatusOK, 2, "Request too large"}
 	plainHTTP   = answer{http.StatusForbidden, 1, "Secure connection required"}
 	wrongMethod = answer{http.StatusMethodNotAllowed, 1, "Method not allowed"}
 )
@@ -33,6 +34,8 @@ func (e *electa) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	dialect.Note(w, err)
 	a := e.atLogin(auth.RefusalOf(err).Reason)
 	switch {
+	case errors.Is(err, dialect.ErrTooLarge):
+		a = tooLarge // a new token would not mend it
 	case a == wrongKey:
 		a = wrongToken // no key was sent
 	case errors.Is(err, dialect.ErrUnanswered):

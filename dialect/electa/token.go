@@ -9,36 +9,39 @@ import (
 	"github.com/sallyport/sallyport/dialect"
 )
 
-// maxForm bounds the form of a later call that is read for its token, in bytes.
-// It is for calls that carry the token there; one that has it in the query may
-// have a body of any size.
-const maxForm = 64 << 10
+// maxForm bounds the form of a later call, in bytes. It is above what IIS lets
+// classic ASP read unless it is told otherwise, 200 kB.
+const maxForm = 256 << 10
 
 var (
-	errNoToken  = auth.Refuse(auth.NoToken, nil)
-	errRepeated = auth.Refuse(auth.Malformed, dialect.ErrRepeated)
-	errEncoding = auth.Refuse(auth.Malformed, dialect.ErrEncoding)
-	errNumber   = auth.Refuse(auth.Malformed, errors.New("CID is not an account number"))
+	errNoToken   = auth.Refuse(auth.NoToken, nil)
+	errRepeated  = auth.Refuse(auth.Malformed, dialect.ErrRepeated)
+	errEncoding  = auth.Refuse(auth.Malformed, dialect.ErrEncoding)
+	errTwoTokens = auth.Refuse(auth.TwoTokens, nil)
+	errTwoCIDs   = auth.Refuse(auth.Malformed, errors.New("the call names two accounts"))
+	errNumber    = auth.Refuse(auth.Malformed, errors.New("CID is not an account number"))
 )
 
 // Token finds CID and Token as classic ASP looks parameters up: each in the query
 // or else in the form, names in any case. Both have to be there, once: the token
-// is of an account, and the call has to say of which.
+// is of an account, and the call has to say of which. What is in both places has to
+// agree, as the API behind may look into the form first.
 func (e *electa) Token(r *http.Request) (auth.Bearer, error) {
 	at, err := scan(r.URL.RawQuery)
 	if err != nil {
 		return auth.Bearer{}, err
 	}
-	if !(at.hasCID && at.hasToken) && isForm(r) {
+	if isForm(r) {
 		form, err := dialect.PeekBody(r, maxForm)
+		if err != nil && !at.hasToken {
+			return auth.Bearer{}, dialect.Unsearched(err)
+		}
 		if err != nil {
 			return auth.Bearer{}, err
 		}
-		inForm, err := scan(string(form))
-		if err != nil {
+		if at, err = at.and(string(form)); err != nil {
 			return auth.Bearer{}, err
 		}
-		at = at.or(inForm)
 	}
 	return e.bearer(at)
 }
@@ -70,14 +73,34 @@ type carried struct {
 	hasCID, hasToken bool
 }
 
-func (c carried) or(o carried) carried {
-	if !c.hasCID {
-		c.cid, c.hasCID = o.cid, o.hasCID
+// and joins what the query carries and a form.
+func (c carried) and(form string) (carried, error) {
+	o, err := scan(form)
+	if err != nil {
+		return carried{}, err
 	}
 	if !c.hasToken {
 		c.token, c.hasToken = o.token, o.hasToken
+	} else if differ(c.token, o.token) {
+		return carried{}, errTwoTokens
 	}
-	return c
+	if !c.hasCID {
+		c.cid, c.hasCID = o.cid, o.hasCID
+	} else if c.hasToken && differ(c.cid, o.cid) { // else it is no call of ours
+		return carried{}, errTwoCIDs
+	}
+	return c, nil
+}
+
+// differ says whether a parameter of the form is another than that of the query. An
+// empty one is none.
+func differ(query, form string) bool {
+	if form == "" || query == form {
+		return false
+	}
+	q, ok1 := dialect.Unescape(query)
+	f, ok2 := dialect.Unescape(form)
+	return !ok1 || !ok2 || q != f
 }
 
 // scan looks for the two parameters and passes over all others, whatever they

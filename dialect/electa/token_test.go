@@ -35,8 +35,16 @@ func TestToken(t *testing.T) {
 		{name: "form", form: "CID=123456&Token=" + guid},
 		{name: "one here and one there", query: "cid=123456", form: "token=" + guid},
 		{name: "one there and one here", query: "token=" + guid, form: "cid=123456"},
-		{name: "query wins", query: "cid=123456&token=" + guid, form: "cid=9&token=x"},
-		{name: "query wins one by one", query: "cid=123456", form: "cid=9&token=" + guid},
+		{name: "both in both", query: "cid=123456&token=" + guid, form: "Token=" + strings.ReplaceAll(guid, "-", "%2d") + "&CID=%31%323456"},
+		{name: "empty in the form", query: "cid=123456&token=" + guid, form: "cid=&token="},
+		{name: "two tokens", query: "cid=123456&token=" + guid, form: "cid=123456&token=x", want: auth.TwoTokens},
+		{name: "two tokens, one badly encoded", query: "cid=123456&token=" + guid, form: "token=%4", want: auth.TwoTokens},
+		{name: "two CIDs", query: "cid=123456&token=" + guid, form: "c%69d=123457", want: auth.Malformed},
+		{name: "two CIDs, the token in the form", query: "cid=123456", form: "cid=9&token=" + guid, want: auth.Malformed},
+		{name: "two CIDs, one no number", query: "cid=123456&token=" + guid, form: "cid=x", want: auth.Malformed},
+		{name: "two CIDs in the form", query: "cid=123456&token=" + guid, form: "cid=123456&cid=9", want: auth.Malformed},
+		{name: "two CIDs without a token", query: "cid=123456", form: "cid=9", want: auth.NoToken},
+		{name: "endless form beside the token", query: "cid=123456&token=" + guid, form: "a=" + strings.Repeat("x", maxForm) + "&cid=9", want: auth.Malformed},
 		{name: "encoded name and value", query: "%63id=%31%323456&t%4Fken=" + strings.ReplaceAll(guid, "-", "%2D")},
 		{name: "among others, some badly encoded", query: "Topic=100%&cid=123456&a&=&token=" + guid + "&;"},
 		{name: "nothing", want: auth.NoToken},
@@ -77,16 +85,15 @@ func TestToken(t *testing.T) {
 	}
 }
 
-// TestTokenLeavesBodies: only a form is read, and only when it is needed.
+// TestTokenLeavesBodies: only a form is read.
 func TestTokenLeavesBodies(t *testing.T) {
 	for name, r := range map[string]*http.Request{
-		"no need":   httptest.NewRequest(http.MethodPost, "/x?cid=1&token="+guid, unreadable{}),
 		"JSON":      httptest.NewRequest(http.MethodPost, "/x?cid=1", unreadable{}),
 		"not POST":  httptest.NewRequest(http.MethodPut, "/x?cid=1", unreadable{}),
 		"multipart": httptest.NewRequest(http.MethodPost, "/x?cid=1", unreadable{}),
 	} {
 		r.Header.Set("Content-Type", map[string]string{"JSON": "application/json", "multipart": "multipart/form-data; boundary=x"}[name])
-		if name == "no need" || name == "not POST" {
+		if name == "not POST" {
 			r.Header.Set("Content-Type", dialect.FormType)
 		}
 		body := r.Body
@@ -97,10 +104,12 @@ func TestTokenLeavesBodies(t *testing.T) {
 			t.Errorf("%s: the body was read", name)
 		}
 	}
-	r := httptest.NewRequest(http.MethodPost, "/x?cid=1", unreadable{})
-	r.Header.Set("Content-Type", dialect.FormType)
-	if _, err := newDialect(t).Token(r); !errors.Is(err, dialect.ErrBodyBroke) {
-		t.Errorf("a body that breaks off gives %v", err)
+	for _, query := range []string{"cid=1", "cid=1&token=" + guid} {
+		r := httptest.NewRequest(http.MethodPost, "/x?"+query, unreadable{})
+		r.Header.Set("Content-Type", dialect.FormType)
+		if _, err := newDialect(t).Token(r); !errors.Is(err, dialect.ErrBodyBroke) {
+			t.Errorf("a body that breaks off gives %v", err)
+		}
 	}
 }
 

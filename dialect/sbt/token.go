@@ -32,6 +32,9 @@ func (s *sbt) Token(r *http.Request) (auth.Bearer, error) {
 	}
 	if r.Body != nil && r.Body != http.NoBody {
 		inBody, err := s.scanBody(r, at.hasToken)
+		if err != nil && !at.hasToken {
+			return auth.Bearer{}, dialect.Unsearched(err)
+		}
 		if err != nil {
 			return auth.Bearer{}, err
 		}
