@@ -43,6 +43,8 @@ type Store struct {
 	cold  *pool
 	sweep sweeper
 
+	updating chan struct{} // holds one: that of this node which has an Update
+
 	patience time.Duration
 	stopped  context.Context
 	stop     context.CancelFunc
@@ -63,9 +65,12 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{name: Redact(o.URL), log: o.Logger, queue: newQueue(), patience: cmp.Or(o.patience, patience)}
+	s := &Store{name: Redact(o.URL), log: o.Logger, queue: newQueue(), updating: make(chan struct{}, 1), patience: cmp.Or(o.patience, patience)}
 	if s.log == nil {
 		s.log = slog.Default()
+	}
+	if host := inClear(config.ConnConfig); host != "" {
+		s.log.WarnContext(ctx, "connections to the database may not be encrypted: say sslmode=verify-full in its URL", "host", host)
 	}
 	if err := s.open(ctx, config, cmp.Or(o.writers, writers), hotSize(config, o.URL)); err != nil {
 		return nil, explain("opening "+s.name, err)

@@ -419,6 +419,28 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
+// TestInClear: whoever lets secrets travel in clear is told.
+func TestInClear(t *testing.T) {
+	for url, want := range map[string]string{
+		"postgres://db/x":                                  "db",
+		"postgres://db/x?sslmode=disable":                  "db",
+		"postgres://db/x?sslmode=require":                  "",
+		"postgres://127.0.0.1,localhost/x":                 "",
+		"postgres:///x?host=/run/postgresql":               "",
+		"postgres://127.0.0.1,192.0.2.1/x?sslmode=prefer":  "192.0.2.1",
+		"postgres://192.0.2.1,192.0.2.2/x?sslmode=require": "",
+		"postgres://[2001:db8::1]:5433/x?sslmode=allow":    "2001:db8::1",
+	} {
+		c, err := parse(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := inClear(c.ConnConfig); got != want {
+			t.Errorf("%s: %q may be reached in clear, want %q", url, got, want)
+		}
+	}
+}
+
 // TestUnspeakable: what outsiders send is looked up, and text that the database
 // cannot hold is nobody's name; where it is kept, it is kept.
 func TestUnspeakable(t *testing.T) {

@@ -37,6 +37,12 @@ const takeUpdate = "SELECT 1 FROM turns WHERE name = 'update' FOR UPDATE"
 // Update calls f in a transaction of its own; see [auth.Store]. While f runs, no
 // other Update does, on any node. Write sets go on.
 func (s *Store) Update(ctx context.Context, f func(auth.Tx) error) error {
+	select { // those who wait for the turn here leave the connections to others
+	case s.updating <- struct{}{}:
+		defer func() { <-s.updating }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	for try := 1; ; try++ {
 		again, err := s.update(ctx, f)
 		if err == nil || !again || try == updateTries {

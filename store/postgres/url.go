@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -71,6 +72,19 @@ func takesWrites(ctx context.Context, conn *pgconn.PgConn) error {
 		return ErrReadOnly
 	}
 	return nil
+}
+
+// inClear is a host beyond this machine to which the URL allows connections
+// without TLS, "" if there is none.
+func inClear(c *pgx.ConnConfig) string {
+	ways := append([]*pgconn.FallbackConfig{{Host: c.Host, TLSConfig: c.TLSConfig}}, c.Fallbacks...)
+	for _, w := range ways {
+		if ip := net.ParseIP(w.Host); w.TLSConfig != nil || w.Host == "localhost" || strings.HasPrefix(w.Host, "/") || (ip != nil && ip.IsLoopback()) {
+			continue
+		}
+		return w.Host
+	}
+	return ""
 }
 
 // hotSize is how many connections read single rows.
