@@ -27,7 +27,8 @@ func Unsearched(err error) error {
 }
 
 // PeekBody reads the body of a call, up to limit bytes, and puts it back for
-// whoever comes next. A longer one is put back as well, and is a refusal with
+// whoever comes next. A client that waited until it may send the body is told so by
+// the reading, and Expect (RFC 9110, 10.1.1) is removed, or it would be told twice. A longer one is put back as well, and is a refusal with
 // reason Malformed and cause [ErrTooLarge]; one that breaks off has [ErrBodyBroke].
 func PeekBody(r *http.Request, limit int64) ([]byte, error) {
 	if r.Body == nil || r.Body == http.NoBody {
@@ -37,6 +38,7 @@ func PeekBody(r *http.Request, limit int64) ([]byte, error) {
 		return nil, auth.Refuse(auth.Malformed, ErrTooLarge)
 	}
 	body := r.Body
+	r.Header.Del("Expect")
 	read, err := io.ReadAll(io.LimitReader(body, limit+1))
 	r.Body = again{io.MultiReader(bytes.NewReader(read), body), body}
 	switch {

@@ -64,6 +64,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	peer := p.gate.o.Origin.Of(r)
+	trailers := trailerNames(r)
 	d, rt := p.decide(r, &peer)
 	switch {
 	case d.err != nil:
@@ -73,7 +74,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Cache-Control"] = noStore
 		plain(w, http.StatusNotFound, errNoRoute.Error())
 	default:
-		p.forward(w, r, &forwarding{proxy: p, to: rt, peer: peer, decided: d})
+		p.forward(w, r, &forwarding{proxy: p, to: rt, peer: peer, decided: d, trailers: trailers})
 	}
 }
 
@@ -141,6 +142,7 @@ type forwarding struct {
 	to        *target
 	peer      origin.Peer
 	decided   decision
+	trailers  []string
 	call      *http.Request
 	assertion http.Header // nil: the route wants none
 }
@@ -151,7 +153,7 @@ func (f *forwarding) rewrite(pr *httputil.ProxyRequest) {
 	out.URL.RawQuery = pr.In.URL.RawQuery // whole; what could not be parsed was left out
 	cleanCall(out.Header)
 	keepWebSocket(out.Header)
-	forwardTrailer(out, pr.In, f.strip)
+	forwardTrailer(out, pr.In, f.trailers, f.strip)
 	f.strip(out)
 	f.to.address(out.URL)
 	if f.to.UpstreamHost {

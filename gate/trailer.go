@@ -3,20 +3,31 @@ package gate
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 )
 
-// forwardTrailer has the trailers that a client announced follow the body to the
-// API, but for those that nobody may send after the gate has looked at the
+// trailerNames are the trailers that a client announced, as long as nobody has read
+// the body: then net/http knows the others too.
+func trailerNames(r *http.Request) []string {
+	if len(r.Trailer) == 0 {
+		return nil
+	}
+	return slices.Collect(maps.Keys(r.Trailer))
+}
+
+// forwardTrailer has the trailers of the given names, which the client announced,
+// follow the body to the API, but for those that nobody may send after the gate has looked at the
 // headers: what claims an identity, describes the call or is a credential.
-func forwardTrailer(out, in *http.Request, strip func(*http.Request)) {
+func forwardTrailer(out, in *http.Request, names []string, strip func(*http.Request)) {
 	out.Trailer = nil
-	if len(in.Trailer) == 0 || out.Body == nil {
+	if len(names) == 0 || out.Body == nil {
 		return
 	}
-	announced := make(http.Header, len(in.Trailer))
-	for name := range in.Trailer {
+	announced := make(http.Header, len(names))
+	for _, name := range names {
 		announced[name] = nil
 	}
 	cleanTrailer(announced, strip)
