@@ -38,16 +38,26 @@ type Proxy struct {
 // Proxy makes a reverse proxy of the gate, before the gate is used: whose calls a
 // route is for, it is for whichever way they are checked. The error wraps [ErrRoute].
 func (g *Gate) Proxy(routes []Route) (*Proxy, error) {
-	list := make([]*target, len(routes))
-	for i := range routes {
-		list[i] = newTarget(&routes[i])
-	}
-	table, err := newRouteTable(list)
+	table, err := tableOf(routes)
 	if err != nil {
 		return nil, err
 	}
 	g.routes = table
 	return &Proxy{gate: g, errorLog: slog.NewLogLogger(g.o.Logger.Handler(), slog.LevelDebug)}, nil
+}
+
+// CheckRoutes says what [Gate.Proxy] would say of the routes.
+func CheckRoutes(routes []Route) error {
+	_, err := tableOf(routes)
+	return err
+}
+
+func tableOf(routes []Route) (*routeTable, error) {
+	list := make([]*target, len(routes))
+	for i := range routes {
+		list[i] = newTarget(&routes[i])
+	}
+	return newRouteTable(list)
 }
 
 var (

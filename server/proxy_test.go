@@ -190,6 +190,9 @@ func TestRoutesOfTheConfiguration(t *testing.T) {
 			}
 			continue
 		}
+		if made, _ := os.ReadDir(d); len(made) > 0 {
+			t.Errorf("%s: %s was made all the same", lines, made[0].Name())
+		}
 		if err == nil || !strings.Contains(err.Error(), strings.TrimPrefix(want, "c:5:3: ")) || !strings.HasPrefix(err.Error(), "c:5:") {
 			t.Errorf("%s: %v", lines, err)
 		}

@@ -14,21 +14,26 @@ import (
 	"github.com/sallyport/sallyport/gate"
 )
 
-// proxy is the gate in front of the APIs that the configuration lists. All that
-// is wrong with them is told at once.
-func (s *Server) proxy(ctx context.Context, g *gate.Gate) (http.Handler, error) {
+// readRoutes makes the routes that the configuration lists, before there is
+// anything else. All that is wrong with them is told at once.
+func (s *Server) readRoutes() error {
 	var errs []error
-	routes := make([]gate.Route, len(s.cfg.Routes))
+	s.routes = make([]gate.Route, len(s.cfg.Routes))
 	for i := range s.cfg.Routes {
-		errs = append(errs, s.route(&s.cfg.Routes[i], &routes[i]))
+		errs = append(errs, s.route(&s.cfg.Routes[i], &s.routes[i]))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
+		return err
 	}
+	return gate.CheckRoutes(s.routes)
+}
+
+// proxy is the gate in front of the APIs that the configuration lists.
+func (s *Server) proxy(ctx context.Context, g *gate.Gate) (http.Handler, error) {
 	if err := s.warnOfRoutes(ctx); err != nil {
 		return nil, err
 	}
-	return g.Proxy(routes)
+	return g.Proxy(s.routes)
 }
 
 // route is a route as the gate has it.

@@ -48,6 +48,7 @@ type Server struct {
 	own      map[string]http.HandlerFunc // by path
 	feed     *gate.Feed
 	others   http.Handler // what is nobody's login and not ours
+	routes   []gate.Route // of the reverse proxy
 	listener net.Listener
 	http     *http.Server
 	extAuthz *extAuthz // nil: Envoy asks nowhere
@@ -69,6 +70,9 @@ func New(ctx context.Context, cfg *config.Config, o Options) (_ *Server, err err
 			_ = s.Close() // the first error counts
 		}
 	}()
+	if err := s.readRoutes(); err != nil {
+		return nil, err // and nothing was made
+	}
 	if s.tracing, err = newTracing(ctx, &cfg.Tracing, s.origin, s.log); err != nil {
 		return nil, err
 	}
