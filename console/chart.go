@@ -50,7 +50,7 @@ func draw(series []figures) []chart {
 	}
 	return []chart{
 		of("logins", "logins", func(f figures) uint64 { return f.logins }),
-		of("refusals", "refusals", func(f figures) uint64 { return f.refusals }),
+		of("refused logins", "refusals", func(f figures) uint64 { return f.refusals }),
 		of("checks", "checks", func(f figures) uint64 { return f.checks }),
 	}
 }

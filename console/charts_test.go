@@ -18,13 +18,13 @@ func TestChartsShowTheLastHour(t *testing.T) {
 	b := k.as(k.owner)
 	k.console.Sample()
 	b.get("/")
-	b.wantIn("Electa Live", "Nothing in the last hour.")
+	b.wantIn("Electa Live", "Nothing in the last hour: Electa Live.")
 	for range 3 {
 		k.login(100, k.keySecret)
 	}
 	k.live(k.electa, k.session.Token)
 	k.lockSomebody()
-	const logins, checks, refusals = "logins a minute over the last hour: 3 in all, 3 in the busiest minute, ", "checks a minute over the last hour: 1 in all", "refusals a minute over the last hour: 2 in all"
+	const logins, checks, refusals = "logins a minute over the last hour: 3 in all, 3 in the busiest minute, ", "checks a minute over the last hour: 1 in all", "refused logins a minute over the last hour: 2 in all"
 	b.get("/")
 	b.wantIn(logins+"3 in the running one", checks, refusals)
 	for range 59 {
@@ -34,7 +34,7 @@ func TestChartsShowTheLastHour(t *testing.T) {
 	b.wantIn(logins+"0 in the running one", checks, "3 logins, 59 min ago")
 	k.console.Sample()
 	b.get("/")
-	b.wantIn("Nothing in the last hour.")
+	b.wantIn("Nothing in the last hour: Electa Live.")
 	if n := strings.Count(b.page, "<rect "); n != 0 {
 		t.Errorf("%d bars of what is older", n)
 	}

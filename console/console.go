@@ -116,4 +116,4 @@ func (c *Console) Run(ctx context.Context) {
 }
 
 // Sample takes the sample of a minute. Run calls it.
-func (c *Console) Sample() { c.sampler.take(c.service.Stats(), c.service.Now()) }
+func (c *Console) Sample() { c.sampler.take(c.service.Stats()) }

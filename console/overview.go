@@ -11,6 +11,7 @@ import (
 type overviewPage struct {
 	Server   api.Server
 	Charts   []mountCharts
+	Quiet    []string // dialects at which nothing happened
 	Total    []chart
 	Sessions string
 	Locks    []api.Lock
@@ -29,7 +30,7 @@ func (v *visit) overview() (err error) {
 		return err
 	}
 	if v.by.Everywhere {
-		p.Total, p.Charts = v.sampler.charts(v.service.Stats(), v.service.Now(), v.titles())
+		p.Total, p.Charts, p.Quiet = v.sampler.charts(v.service.Stats(), v.titles())
 	}
 	live, err := ask(v, (*admin.Admin).SessionList, api.SessionQuery{Live: true, Page: api.Page{Limit: manySessions}})
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/sallyport/sallyport/auth"
 )
@@ -12,7 +11,8 @@ import (
 // minutes is how many samples are kept: the last hour.
 const minutes = 60
 
-// figures are what is counted of a mount.
+// figures are what is counted of a mount. Checks that found nothing are not: where
+// mounts share a path, each call is looked at by all of them, and most find nothing.
 type figures struct{ logins, refusals, checks uint64 }
 
 func (a figures) minus(b figures) figures {
@@ -26,10 +26,9 @@ func (a figures) plus(b figures) figures {
 // sampler remembers what was counted in each of the last minutes. Mounts are those of
 // the configuration, so they are few.
 type sampler struct {
-	mu    sync.Mutex
-	last  map[mountID]figures // the counters at the last sample
-	past  []map[mountID]figures
-	taken time.Time
+	mu   sync.Mutex
+	last map[mountID]figures // the counters at the last sample
+	past []map[mountID]figures
 }
 
 type mountID struct{ mount, dialect string }
@@ -42,13 +41,6 @@ func read(s auth.Stats) map[mountID]figures {
 		f := figures{logins: m.Logins[""], checks: m.Checks[""]}
 		for reason, n := range m.Logins {
 			if reason != "" {
-				f.refusals += n
-			}
-		}
-		for reason, n := range m.Checks {
-			// A call without a token, or with one that is none, is not one of a
-			// client's sessions that was turned away.
-			if reason != "" && reason != auth.NoToken {
 				f.refusals += n
 			}
 		}
@@ -67,7 +59,7 @@ func since(now, last map[mountID]figures) map[mountID]figures {
 }
 
 // take ends a minute.
-func (s *sampler) take(stats auth.Stats, at time.Time) {
+func (s *sampler) take(stats auth.Stats) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := read(stats)
@@ -77,19 +69,18 @@ func (s *sampler) take(stats auth.Stats, at time.Time) {
 			s.past = slices.Delete(s.past, 0, len(s.past)-(minutes-1))
 		}
 	}
-	s.last, s.taken = now, at
+	s.last = now
 }
 
 // mountCharts are the charts of one mount.
 type mountCharts struct {
 	Mount, Dialect, Title string
 	Charts                []chart
-	Quiet                 bool // nothing happened
 }
 
-// charts draws the last hour, up to now: of all mounts together, and of each. The
-// console's own sign-ins are not among them.
-func (s *sampler) charts(stats auth.Stats, _ time.Time, titles map[string]string) (total []chart, list []mountCharts) {
+// charts draws the last hour, up to now: of all mounts together, and of each at which
+// something happened. The console's own sign-ins are not among them.
+func (s *sampler) charts(stats auth.Stats, titles map[string]string) (total []chart, list []mountCharts, quiet []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := read(stats)
@@ -108,12 +99,13 @@ func (s *sampler) charts(stats auth.Stats, _ time.Time, titles map[string]string
 			series[i] = row[id]
 			sum[i] = sum[i].plus(row[id])
 		}
-		list = append(list, mountCharts{id.mount, id.dialect, titles[id.dialect], draw(series), quiet(series)})
+		if slices.ContainsFunc(series, func(f figures) bool { return f != figures{} }) {
+			list = append(list, mountCharts{id.mount, id.dialect, titles[id.dialect], draw(series)})
+		} else {
+			quiet = append(quiet, titles[id.dialect])
+		}
 	}
 	slices.SortFunc(list, func(a, b mountCharts) int { return cmp.Compare(a.Mount, b.Mount) })
-	return draw(sum), list
-}
-
-func quiet(series []figures) bool {
-	return !slices.ContainsFunc(series, func(f figures) bool { return f != figures{} })
+	slices.Sort(quiet)
+	return draw(sum), list, slices.Compact(quiet)
 }
