@@ -17,9 +17,10 @@ import (
 // Bounds of the feed's followers.
 const (
 	maxFollowers = 1024
-	feedWrite    = 5 * time.Second // for one write to a follower; one that does not take it in time is cut off
-	feedRecheck  = 5 * time.Second // how often a follower's credentials are looked at again
-	feedPage     = 1000            // notices in one write
+	maxOfOne     = maxFollowers / 4 // with one key: the processes of a large API share one, and leave places to others
+	feedWrite    = 5 * time.Second  // for one write to a follower; one that does not take it in time is cut off
+	feedRecheck  = 5 * time.Second  // how often a follower's credentials are looked at again
+	feedPage     = 1000             // notices in one write
 )
 
 // FeedOptions is what a feed works with. All fields are required.
@@ -54,6 +55,7 @@ type Feed struct {
 	mount   *auth.Mount
 	base    time.Time // at is counted from here
 	open    atomic.Int64
+	places  places
 	write   time.Duration
 	recheck time.Duration
 	stopped chan struct{}
@@ -78,6 +80,7 @@ func (f *Feed) Stop() { f.stop() }
 
 var (
 	errFollowers = errors.New("too many processes follow the feed")
+	errOfOne     = errors.New("too many processes follow the feed with this key")
 	errStopping  = errors.New("the server is stopping")
 )
 
@@ -96,10 +99,18 @@ func (f *Feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	since := f.o.Service.Now()
 	attempt := attemptOf(r, f.mount, auth.Origin{Source: peer.Source, Request: f.o.Origin.NewID()})
-	if err := f.admit(r.Context(), attempt); err != nil {
+	caller, err := f.admit(r.Context(), attempt)
+	if err != nil {
 		refuseFollower(w, err)
 		return
 	}
+	one := caller.Principal
+	if !f.places.take(one) {
+		f.o.Logger.Warn("a follower of the feed was refused", "cause", errOfOne, "key", caller.Subject, "account", caller.AccountRef)
+		refuseFollower(w, auth.Refuse(auth.Busy, errOfOne))
+		return
+	}
+	defer f.places.leave(one)
 	if f.open.Add(1) > maxFollowers {
 		f.open.Add(-1)
 		f.o.Logger.Warn("a follower of the feed was refused", "cause", errFollowers)
@@ -108,22 +119,21 @@ func (f *Feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer f.open.Add(-1)
 	defer f.o.Service.Listen()()
-	err := f.follow(w, r, attempt, since)
+	err = f.follow(w, r, attempt, since)
 	f.o.Logger.Debug("a follower of the feed went", "request", attempt.Origin.Request, "cause", err)
 }
 
 // admit lets a verifier in.
-func (f *Feed) admit(ctx context.Context, a *auth.Attempt) error {
+func (f *Feed) admit(ctx context.Context, a *auth.Attempt) (*auth.Caller, error) {
 	select {
 	case <-f.stopped:
-		return auth.Refuse(auth.Busy, errStopping)
+		return nil, auth.Refuse(auth.Busy, errStopping)
 	default:
 	}
 	if a == nil {
-		return auth.Refuse(auth.NoToken, nil)
+		return nil, auth.Refuse(auth.NoToken, nil)
 	}
-	_, err := f.o.Service.Authenticate(ctx, a, auth.Verifier)
-	return err
+	return f.o.Service.Authenticate(ctx, a, auth.Verifier)
 }
 
 func refuseFollower(w http.ResponseWriter, err error) {
@@ -194,7 +204,7 @@ var errPosition = errors.New("the follower's position is gone")
 // again looks at a follower's credentials again. A store that does not answer is
 // no reason to go: nothing is said without it.
 func (f *Feed) again(ctx context.Context, a *auth.Attempt) error {
-	err := f.admit(ctx, a)
+	_, err := f.admit(ctx, a)
 	if reason := auth.RefusalOf(err).Reason; err != nil && (reason == auth.Unavailable || reason == auth.Busy) {
 		return nil
 	}

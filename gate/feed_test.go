@@ -255,6 +255,50 @@ func TestFeedRefuses(t *testing.T) {
 	}
 }
 
+// One verifier's processes cannot take every place: those of others still follow.
+func TestFeedKeepsPlacesForOthers(t *testing.T) {
+	k := newKit(t)
+	f := k.followable(t)
+	keys := k.service.Keys()
+	must(t, k.service.Update(t.Context(), func(tx auth.Tx) error {
+		a := auth.Account{Level: auth.Tenant, Number: 78, Code: "OTHER"}
+		if err := tx.PutAccount(&a); err != nil {
+			return err
+		}
+		return tx.PutKey(&auth.Key{Account: a.ID, Name: "verifier", Digest: keys.KeyDigest("w"), Pepper: keys.Pepper(), Role: auth.Verifier, Everywhere: true})
+	}))
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	follow := func(change func(*http.Request)) *http.Response {
+		t.Helper()
+		r := feedRequest(t, server.URL, "")
+		change(r)
+		res, err := http.DefaultClient.Do(r)
+		must(t, err)
+		t.Cleanup(func() { _ = res.Body.Close() })
+		return res
+	}
+	same := func(*http.Request) {}
+	first := follow(same)
+	for i := 1; i < maxOfOne; i++ {
+		if res := follow(same); res.StatusCode != 200 {
+			t.Fatalf("follower %d of one key: %s", i+1, res.Status)
+		}
+	}
+	if res := follow(same); res.StatusCode != 503 || res.Header.Get("Retry-After") == "" {
+		t.Errorf("one too many of a key: %s", res.Status)
+	}
+	if res := follow(func(r *http.Request) { r.SetBasicAuth("78", "w") }); res.StatusCode != 200 {
+		t.Errorf("another key: %s", res.Status)
+	}
+	_ = first.Body.Close()
+	for end := time.Now().Add(time.Minute); follow(same).StatusCode != 200; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the place of one that left stays taken")
+		}
+	}
+}
+
 // A server that stops does not wait for its followers, and takes no new ones.
 func TestFeedStops(t *testing.T) {
 	k := newKit(t)
