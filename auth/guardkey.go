@@ -79,11 +79,20 @@ func clip(name string) string {
 // addressName is what an address is counted under: an IPv6 client owns the
 // whole /64 it is in and can send from any address of it.
 func addressName(a netip.Addr) string {
+	n := network(a)
+	if n.Is6() {
+		return netip.PrefixFrom(n, 64).String()
+	}
+	return n.String()
+}
+
+// network is the address, of IPv6 the first of its /64.
+func network(a netip.Addr) netip.Addr {
 	a = a.Unmap()
 	if a.Is6() {
 		if p, err := a.WithZone("").Prefix(64); err == nil {
-			return p.String()
+			return p.Addr()
 		}
 	}
-	return a.String()
+	return a
 }

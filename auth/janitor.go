@@ -26,6 +26,7 @@ func (s *Service) sweep(ctx context.Context) {
 	s.usage.turn(now)
 	if s.sweeps%60 == 0 {
 		s.guard.sweep(now)
+		s.rates.sweep(now)
 		s.dir.sweep(now)
 	}
 	if err := s.lift(ctx); err != nil && ctx.Err() == nil {

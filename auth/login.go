@@ -12,6 +12,7 @@ import (
 // Login judges an attempt and begins a session. The phases stand in the order
 // in which they must happen:
 //
+//	rate      how many attempts of the address the mount has seen
 //	reserve   a place among the guesses that the lock still allows
 //	judge     the secret, at the same price for names that do not exist
 //	settle    the guess with the guard
@@ -23,6 +24,9 @@ import (
 func (s *Service) Login(ctx context.Context, a *Attempt) (_ Grant, err error) {
 	defer s.counts.login(a.Mount, &err)
 	now := s.clock()
+	if refusal := s.rates.take(a, now); refusal != nil {
+		return Grant{}, s.refuse(ctx, a, nil, now, refusal)
+	}
 	place, refusal := s.guard.reserve(ctx, now, a)
 	if refusal != nil {
 		return Grant{}, s.refuse(ctx, a, nil, now, refusal)

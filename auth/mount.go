@@ -15,6 +15,7 @@ type Mount struct {
 	Policy    Policy  // for keys and users without one of their own
 	Names     Limits  // lockout by claimed name, known or not
 	Addresses Limits  // lockout by client address, across all names
+	Rate      Rate    // logins by client address, right ones too
 	FairUse   FairUse // what logging in before every call leads to
 
 	// MaxSessions is how many live sessions the keys and users of one tenant may
@@ -85,6 +86,9 @@ func (m *Mount) Validate() error {
 	}
 	if m.MaxSessions < 0 {
 		return fmt.Errorf("%w: mount %q: the number of live sessions cannot be negative (0: any number)", ErrInvalid, m.Name)
+	}
+	if err := m.Rate.validate(); err != nil {
+		return fmt.Errorf("mount %q: %w", m.Name, err)
 	}
 	if m.FairUse.Logins < 0 {
 		return fmt.Errorf("%w: mount %q: fair use cannot be negative", ErrInvalid, m.Name)

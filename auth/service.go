@@ -47,6 +47,7 @@ type Service struct {
 	dir   *directory
 	cache *cache
 	guard *guard
+	rates rates
 	ids   ids
 	feed  feed
 	notes notes

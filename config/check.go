@@ -172,6 +172,14 @@ func (m *Mount) check(errs *strict.Errors) {
 			errs.Add(m.Errorf(l.field, "window and lock are at most 100y"))
 		}
 	}
+	switch {
+	case m.Rate.Attempts < 0:
+		errs.Add(m.Errorf("rate.attempts", "is negative: 0 sets no bound"))
+	case m.Rate.Window <= 0 || m.Rate.Window > 24*time.Hour:
+		errs.Add(m.Errorf("rate.window", "is %s: must be above zero and at most 24h", m.Rate.Window))
+	case m.Has("rate.window") && !m.Has("rate.attempts"):
+		errs.Add(m.Errorf("rate.attempts", "is missing: say how many logins within the window, or 0 for any number"))
+	}
 	if m.FairUse.LoginsPerHour < 0 {
 		errs.Add(m.Errorf("fair_use.logins_per_hour", "is negative: 0 sets no budget"))
 	}

@@ -25,6 +25,7 @@ func TestExample(t *testing.T) {
 		Policy:    auth.Policy{Span: 8 * time.Hour, Idle: 20 * time.Minute, Uses: 100_000, ExpireOnNew: true},
 		Names:     auth.Limits{Failures: 5, Window: 15 * time.Minute, Lock: 15 * time.Minute},
 		Addresses: auth.Limits{Failures: 100, Window: 15 * time.Minute, Lock: time.Minute},
+		Rate:      auth.Rate{Attempts: 30, Window: time.Minute},
 		FairUse:   auth.FairUse{Logins: 60},
 	}
 	if got := c.Mounts[0].Auth(); got != want {

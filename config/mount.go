@@ -17,6 +17,7 @@ type Mount struct {
 	Tenant  string     `yaml:"tenant"` // code; "": every tenant
 	Policy  *Policy    `yaml:"policy"` // nil: the one that the vendor documents
 	Lockout Lockout    `yaml:"lockout"`
+	Rate    Rate       `yaml:"rate"`
 	FairUse FairUse    `yaml:"fair_use"`
 	Options strict.Raw `yaml:"options"` // see DecodeOptions
 }
@@ -49,6 +50,13 @@ type Failures struct {
 	Lock     time.Duration `yaml:"lock"`
 }
 
+// Rate is how many logins one client address may try within a window, right ones
+// too. If the file does not state it, it is the dialect's to say.
+type Rate struct {
+	Attempts int           `yaml:"attempts"` // 0: any number
+	Window   time.Duration `yaml:"window"`
+}
+
 // FairUse bounds logins while an earlier session is still alive. If the file does
 // not state it, it is the dialect's to say.
 type FairUse struct {
@@ -74,6 +82,7 @@ func (m *Mount) SetDefaults() {
 	def(&m.Prefix, "/")
 	def(&m.Lockout.Names, Failures{Failures: 5, Window: 15 * time.Minute, Lock: 15 * time.Minute})
 	def(&m.Lockout.Addresses, Failures{Failures: 100, Window: 15 * time.Minute, Lock: time.Minute})
+	def(&m.Rate.Window, time.Minute)
 	def(&m.FairUse, FairUse{LoginsPerHour: 60})
 	def(&m.FairUse.Answer, "report")
 }
@@ -85,6 +94,7 @@ func (m *Mount) Auth() auth.Mount {
 		Name: m.Name, Dialect: m.Dialect, Tenant: m.Tenant,
 		Names:     auth.Limits(m.Lockout.Names),
 		Addresses: auth.Limits(m.Lockout.Addresses),
+		Rate:      auth.Rate(m.Rate),
 		FairUse:   m.FairUse.auth(),
 	}
 	if m.Policy != nil {

@@ -13,6 +13,7 @@ type Definition struct {
 	Policy    auth.Policy
 	Names     auth.Limits
 	Addresses auth.Limits
+	Rate      auth.Rate
 	FairUse   auth.FairUse
 
 	Risks  []Risk
@@ -27,7 +28,7 @@ type Definition struct {
 func (d *Definition) Mount(name, tenant string) *auth.Mount {
 	return &auth.Mount{
 		Name: name, Dialect: d.Name, Tenant: tenant,
-		Policy: d.Policy, Names: d.Names, Addresses: d.Addresses, FairUse: d.FairUse,
+		Policy: d.Policy, Names: d.Names, Addresses: d.Addresses, Rate: d.Rate, FairUse: d.FairUse,
 	}
 }
 

@@ -85,6 +85,9 @@ func coreMount(c *config.Mount, def *dialect.Definition) *auth.Mount {
 	if !c.Has("lockout.addresses") {
 		m.Addresses = documented.Addresses
 	}
+	if !c.Has("rate") {
+		m.Rate = documented.Rate
+	}
 	if !c.Has("fair_use") {
 		m.FairUse = documented.FairUse
 	}

@@ -22,6 +22,7 @@ mounts:
     tenant: ACME
     policy: {span: 1m}
     lockout: {names: {failures: 3, window: 1h, lock: 2h}}
+    rate: {attempts: 9}
     fair_use: {logins_per_hour: 7, throttle: true}
 `))
 	if err != nil {
@@ -37,6 +38,7 @@ mounts:
 	got, want := coreMount(&cfg.Mounts[1], def), def.Mount("strict", "ACME")
 	want.Policy = auth.Policy{Span: time.Minute}
 	want.Names = auth.Limits{Failures: 3, Window: time.Hour, Lock: 2 * time.Hour}
+	want.Rate = auth.Rate{Attempts: 9, Window: time.Minute}
 	want.FairUse = auth.FairUse{Logins: 7, Answer: auth.AnswerRefuse}
 	if *got != *want {
 		t.Errorf("configured: %+v, want %+v", got, want)

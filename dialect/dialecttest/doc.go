@@ -11,6 +11,7 @@
 //
 //	-- options --         the mount's options, as YAML; at the top
 //	-- throttle 3 --      more logins an hour are refused; at the top
+//	-- rate 2 --          so many logins of an address within the mount's window; at the top
 //	-- lock 3 --          so many failures lock a name; at the top
 //	-- request --         a raw request, sent over a connection of its own
 //	-- plain request --   the same over plain HTTP

@@ -73,6 +73,10 @@ func configure(setup *Setup, section txtar.File) bool {
 		adjust(func(m *auth.Mount) { m.FairUse = auth.FairUse{Logins: n, Answer: auth.AnswerRefuse} })
 		return true
 	}
+	if read, _ := fmt.Sscanf(section.Name, "rate %d", &n); read == 1 {
+		adjust(func(m *auth.Mount) { m.Rate.Attempts = n })
+		return true
+	}
 	if read, _ := fmt.Sscanf(section.Name, "lock %d", &n); read == 1 {
 		adjust(func(m *auth.Mount) { m.Names.Failures = n })
 		return true

@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport/sallyport/dialect"
 )
 
-// Definition describes the dialect. The policy, the limits and the cap of
+// Definition describes the dialect. The policy, the limits, the rate and the cap of
 // sessions are inferred.
 func Definition() dialect.Definition {
 	return dialect.Definition{
@@ -19,6 +19,7 @@ func Definition() dialect.Definition {
 		Policy:    auth.Policy{Name: "edubrite-30-minutes-idle", Idle: 30 * time.Minute, Span: 12 * time.Hour},
 		Names:     auth.Limits{Failures: 5, Window: 15 * time.Minute, Lock: time.Minute},
 		Addresses: auth.Limits{Failures: 100, Window: 15 * time.Minute, Lock: time.Minute},
+		Rate:      auth.Rate{Attempts: 30, Window: time.Minute},
 		Risks: []dialect.Risk{
 			{
 				What:   "The vendor's own client sends the API password in the URL of the login.",
