@@ -16,6 +16,10 @@ type Definition struct {
 	Rate      auth.Rate
 	FairUse   auth.FairUse
 
+	// Nameless says that a login claims no name, only a secret: Names are limits by
+	// address.
+	Nameless bool
+
 	Risks  []Risk
 	Recipe Recipe
 

@@ -28,7 +28,7 @@ func (d *doctor) mounts(ctx context.Context) {
 			continue // told above
 		}
 		d.tenant(m, tenants)
-		d.limits(m, coreMount(m, def))
+		d.limits(m, coreMount(m, def), def.Nameless)
 		d.shared(i)
 		if !d.troubled(since) {
 			d.fine("mounts", "%s: %s; what the protocol itself breaks stands in docs/dialects/%s.md (%d rules)", m.Name, def.Title, def.Name, len(def.Risks))
@@ -48,12 +48,17 @@ func (d *doctor) tenant(m *config.Mount, tenants map[string]bool) {
 	}
 }
 
-// limits looks for guards that are down.
-func (d *doctor) limits(c *config.Mount, m *auth.Mount) {
-	if m.Names.Failures == 0 {
+// limits looks for guards that are down. Where logins are nameless, either of the two
+// counts by address.
+func (d *doctor) limits(c *config.Mount, m *auth.Mount, nameless bool) {
+	byName, byAddress := m.Names.Failures > 0, m.Addresses.Failures > 0
+	if nameless && !byName && !byAddress {
+		d.warn("mounts", "set lockout.names", "mount %s: guesses are not stopped", m.Name)
+	}
+	if !nameless && !byName {
 		d.warn("mounts", "set lockout.names", "mount %s: guesses at one name are not stopped", m.Name)
 	}
-	if m.Addresses.Failures == 0 {
+	if !nameless && !byAddress {
 		d.warn("mounts", "set lockout.addresses", "mount %s: guesses at many names from one address are not stopped", m.Name)
 	}
 	if m.Policy.Never {
@@ -74,7 +79,7 @@ func (d *doctor) shared(i int) {
 		}
 	}
 	if len(others) > 0 {
-		d.fine("mounts", "%s covers calls that %s cover too: a call's token says which answers (docs/gate, More than one mount)", d.cfg.Mounts[i].Name, strings.Join(others, ", "))
+		d.fine("mounts", "%s shares calls with %s: a call's token says which of them answers (docs/gate, More than one mount)", d.cfg.Mounts[i].Name, strings.Join(others, ", "))
 	}
 }
 

@@ -200,7 +200,7 @@ func TestDoctorFinds(t *testing.T) {
 		}, Warning, "mounts", "from one address are not stopped"},
 		"for ever":           {func(p *patient) { p.edit("dialect: electa", "dialect: electa\n    policy: {never: true}") }, Warning, "mounts", "do not end by themselves"},
 		"a demo's":           {func(p *patient) { p.edit("dialect: oauth2", "dialect: oauth2\n    options: {plain_address: true}") }, Warning, "mounts", "over http"},
-		"shared calls":       {func(*patient) {}, Fine, "mounts", "oauth2 covers calls that electa cover too"},
+		"shared calls":       {func(*patient) {}, Fine, "mounts", "oauth2 shares calls with electa: a call's token says"},
 		"no address of ours": {func(p *patient) { p.edit(`listen: "127.0.0.1:0"`, "listen: 192.0.2.1:0") }, Bad, "listen", "192.0.2.1:0"},
 		"free addresses":     {func(*patient) {}, Fine, "listen", "admin.listen 127.0.0.1:0 is free"},
 	} {
@@ -347,5 +347,37 @@ func TestFindingsAreWritten(t *testing.T) {
 	var back Findings
 	if err := json.Unmarshal([]byte(written.String()), &back); err != nil || len(back) != 2 || back[0] != found[0] || back[1] != found[1] {
 		t.Errorf("as JSON: %+v, %v", back, err)
+	}
+}
+
+// Where a login names nobody, failures count by address already.
+func TestDoctorOfNamelessLogins(t *testing.T) {
+	for limits, want := range map[string]string{
+		"":                           "",
+		"{addresses: {failures: 0}}": "",
+		"{names: {failures: 0}}":     "mount sbt: guesses are not stopped",
+		"{names: {failures: 0}, addresses: {failures: 100}}": "",
+	} {
+		text := "trusted_proxies: [127.0.0.1]\nmounts:\n  - dialect: sbt\n"
+		if limits != "" {
+			text += "    lockout: " + limits + "\n"
+		}
+		cfg, err := config.Parse("test.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		def, err := definition(&cfg.Mounts[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &doctor{cfg: cfg}
+		d.limits(&cfg.Mounts[0], coreMount(&cfg.Mounts[0], def), def.Nameless)
+		got := ""
+		for _, f := range d.found {
+			got += f.What
+		}
+		if got != want {
+			t.Errorf("%s: found %q, want %q", limits, got, want)
+		}
 	}
 }

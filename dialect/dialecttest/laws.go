@@ -57,6 +57,9 @@ type bench struct {
 // policy must end sessions by a fixed span: Setup.Adjust can see to it.
 func Laws(t *testing.T, setup Setup, c Client) {
 	t.Helper()
+	if setup.Definition.Nameless != c.Nameless {
+		t.Errorf("the definition says that logins are nameless: %v, and the client: %v", setup.Definition.Nameless, c.Nameless)
+	}
 	locks := lockLaws
 	if c.Nameless {
 		locks = namelessLaws

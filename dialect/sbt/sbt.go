@@ -22,7 +22,8 @@ func Definition() dialect.Definition {
 		// Inferred. An API key claims no name, so failures count by address. They
 		// are generated and long: the limit is for what they cost, and short, so that
 		// a client with a stale key does not keep others behind its address out.
-		Names: auth.Limits{Failures: 60, Window: time.Minute, Lock: 30 * time.Second},
+		Names:    auth.Limits{Failures: 60, Window: time.Minute, Lock: 30 * time.Second},
+		Nameless: true,
 		// Inferred. One login a second, all the time, is a client gone wild.
 		FairUse: auth.FairUse{Logins: 3600, Answer: auth.AnswerRefuse},
 		Risks: []dialect.Risk{
