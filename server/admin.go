@@ -62,10 +62,12 @@ func (s *Server) listenAdmin(ctx context.Context, elsewhere bool) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s for administration: %w: stop what listens there, or change admin.listen in the configuration", c.Listen, err)
 	}
-	a.listener = limit(l, adminConnections, func(netip.Addr) bool { return false })
+	limited := limit(l, adminConnections, nil)
+	a.listener = limited
 	limits := s.cfg.Limits
 	a.http = &http.Server{
 		Handler:           a,
+		ConnState:         limited.note,
 		ReadHeaderTimeout: limits.ReadHeaderTimeout,
 		ReadTimeout:       limits.ReadTimeout,
 		WriteTimeout:      adminWrite,

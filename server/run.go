@@ -28,9 +28,15 @@ func (s *Server) listen(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w: stop what listens there, or change listen in the configuration", s.cfg.Listen, err)
 	}
-	s.listener = limit(l, s.cfg.Limits.Connections, s.origin.Trusts)
+	exempt := s.origin.Trusts
+	if len(s.cfg.TrustedProxies) == 0 {
+		exempt = nil
+	}
+	limited := limit(l, s.cfg.Limits.Connections, exempt)
+	s.listener = limited
 	limits := s.cfg.Limits
 	s.http = &http.Server{
+		ConnState:         limited.note,
 		Handler:           s,
 		ReadHeaderTimeout: limits.ReadHeaderTimeout,
 		ReadTimeout:       limits.ReadTimeout,
