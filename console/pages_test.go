@@ -1,10 +1,14 @@
 package console_test
 
 import (
+	"fmt"
+	"html"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/sallyport/sallyport/admin/api"
 	"github.com/sallyport/sallyport/console"
 )
 
@@ -22,4 +26,52 @@ func TestEveryPage(t *testing.T) {
 			t.Errorf("%s is not whole:\n%s", path, page)
 		}
 	}
+}
+
+// Every operation that there is can be carried out here.
+func TestEveryOperation(t *testing.T) {
+	have := map[*api.Operation]bool{}
+	for _, rt := range console.Routes() {
+		have[rt.Op] = true
+	}
+	for _, op := range api.Operations() {
+		if !have[op] {
+			t.Errorf("there is no page for %s", op.Name)
+		}
+	}
+}
+
+// Lists go on where they stopped, and say when there is nothing.
+func TestPaging(t *testing.T) {
+	k := newKit(t)
+	for i := range 60 {
+		k.addKey(k.other, fmt.Sprintf("key-%02d", i))
+	}
+	b := k.as(k.auditor)
+	b.get("/keys?account=" + id(k.other))
+	b.wantIn("key-00", `rel="next"`)
+	b.wantOut("key-59", "First page")
+	next := html.UnescapeString(regexp.MustCompile(`href="([^"]+)" rel="next"`).FindStringSubmatch(b.page)[1])
+	b.get(next)
+	b.wantIn("key-59", "First page")
+	b.wantOut("key-00")
+	b.get("/locks")
+	b.wantIn("Nobody is locked.")
+	b.get("/accounts?q=nobody")
+	b.wantIn("Nobody has the number, code or login name")
+	b.get("/accounts?q=anna")
+	b.wantIn("Users", "Anna")
+}
+
+// What is done is said afterwards, in words of the console's own.
+func TestDid(t *testing.T) {
+	k := newKit(t)
+	b := k.as(k.owner)
+	to := b.done("/keys/"+id(k.key.ID)+"/delete", "/keys/"+id(k.key.ID)+"/delete", nil)
+	b.get(to)
+	b.wantIn("Deleted. Sessions ended: 1.")
+	b.get("/accounts?did=You+have+been+hacked")
+	b.wantOut("hacked", `role="status"`)
+	b.get("/accounts?did=deleted&n=-1")
+	b.wantOut("Sessions ended")
 }
