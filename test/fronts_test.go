@@ -28,6 +28,8 @@ type front struct {
 	kinds                 []string // of the document's blocks that it is made of; the configuration last
 	start                 func(t *testing.T, f *started)
 	words                 bool // a refusal has the dialect's own body, and no cookie reaches the API
+	others                bool // it leads to the logins of more dialects than Electa's
+	shared                bool // and to those at paths that calls share with them
 }
 
 // started is one run of a front.
@@ -39,24 +41,24 @@ type started struct {
 }
 
 var fronts = []front{
-	{"nginx, in short", "nginx", "nginx-light", "", "README.md", []string{"nginx"}, startNginx, false},
-	{"nginx", "nginx", "nginx-light", "", "docs/gate/nginx.md", []string{"nginx-site"}, startNginx, true},
-	{"Caddy", "caddy", "caddy", "", "docs/gate/caddy.md", []string{"caddy"}, startCaddy, true},
-	{"HAProxy", "haproxy", "haproxy", "", "docs/gate/haproxy.md", []string{"haproxy-lua", "haproxy"}, startHAProxy, true},
-	{"Apache", "apache2", "apache2-bin lua-socket", "/usr/share/lua/5.3/socket.lua", "docs/gate/apache.md", []string{"apache-lua", "apache"}, startApache, true},
+	{"nginx, in short", "nginx", "nginx-light", "", "README.md", []string{"nginx"}, startNginx, false, false, false},
+	{"nginx", "nginx", "nginx-light", "", "docs/gate/nginx.md", []string{"nginx-site"}, startNginx, true, true, true},
+	{"Caddy", "caddy", "caddy", "", "docs/gate/caddy.md", []string{"caddy"}, startCaddy, true, true, false},
+	{"HAProxy", "haproxy", "haproxy", "", "docs/gate/haproxy.md", []string{"haproxy-lua", "haproxy"}, startHAProxy, true, true, false},
+	{"Apache", "apache2", "apache2-bin lua-socket", "/usr/share/lua/5.3/socket.lua", "docs/gate/apache.md", []string{"apache-lua", "apache"}, startApache, true, true, false},
 }
 
 // The configurations of fronts that the documents show do what they promise, in
 // the real programs: logins and calls pass, refusals do not, and what the API is
 // told of its caller is the gate's word.
 func TestFronts(t *testing.T) {
-	addr := sallyport(t, "")
 	var reached atomic.Int64
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		reached.Add(1)
 		_ = json.NewEncoder(w).Encode(r.Header)
 	}))
 	t.Cleanup(api.Close)
+	addr := sallyport(t, "  - dialect: oauth2\n  - dialect: domainpunch\nroutes: [{path: /api.php, upstream: '"+api.URL+"'}]\n")
 	easily := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/-/check" { // which knows what it is asked about
 			w.WriteHeader(http.StatusForbidden)
@@ -69,6 +71,12 @@ func TestFronts(t *testing.T) {
 			v := &visitor{T: t, reached: &reached, words: f.words}
 			v.site = f.run(t, addr, api.Listener.Addr().String())
 			v.loginAndCalls()
+			if f.others {
+				v.modernLoginAndCalls()
+			}
+			if f.shared {
+				v.sharedLoginAndCalls()
+			}
 			v.refusals()
 			v.oddCalls()
 			v.plainHTTP()
@@ -88,7 +96,7 @@ func TestFronts(t *testing.T) {
 
 // Apache before Sallyport's own proxy: it has only to say https.
 func TestPlainFront(t *testing.T) {
-	f := front{"Apache", "apache2", "apache2-bin", "", "docs/gate/apache.md", []string{"apache-plain"}, startApache, true}
+	f := front{"Apache", "apache2", "apache2-bin", "", "docs/gate/apache.md", []string{"apache-plain"}, startApache, true, true, false}
 	f.mustBeHere(t)
 	var reached atomic.Int64
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -192,6 +200,7 @@ type visitor struct {
 	reached *atomic.Int64 // how often the API was
 	call    string        // a call with a live token
 
+	header   http.Header // of the last answer to ask
 	identity http.Header // of the last call that say sent and that reached the API
 }
 
@@ -218,6 +227,7 @@ func (v *visitor) ask(method, path string, form url.Values, header ...string) (i
 	if err != nil {
 		v.Fatal(err)
 	}
+	v.header = res.Header
 	return res.StatusCode, string(body)
 }
 
@@ -250,6 +260,58 @@ func (v *visitor) loginAndCalls() {
 		if told["Cookie"] != nil && v.words {
 			v.Errorf("a cookie reaches the API: %v", told)
 		}
+	}
+}
+
+// modernLoginAndCalls is a client of OAuth 2.0, whose refusals have a header to read.
+func (v *visitor) modernLoginAndCalls() {
+	v.Helper()
+	status, body := v.ask("POST", "/oauth2/token", url.Values{"grant_type": {"client_credentials"}, "client_id": {number}, "client_secret": {secret}})
+	var granted struct {
+		Token string `json:"access_token"`
+	}
+	if err := json.Unmarshal([]byte(body), &granted); err != nil || status != 200 || granted.Token == "" {
+		v.Fatalf("the login by OAuth 2.0 is answered %d %s", status, body)
+	}
+	status, body = v.ask("GET", "/fleet/units", nil, "Authorization", "Bearer "+granted.Token)
+	var told http.Header
+	if err := json.Unmarshal([]byte(body), &told); err != nil || status != 200 {
+		v.Fatalf("the call with a Bearer token is answered %d %s", status, body)
+	}
+	if told.Get("Sallyport-Account") != number || told.Get("Sallyport-Dialect") != "oauth2" || told["Authorization"] != nil {
+		v.Errorf("the API is told %v", told)
+	}
+	before := v.reached.Load()
+	// A path of OAuth 2.0's own, so that the refusal is in its words.
+	status, body = v.ask("GET", "/oauth2/other", nil, "Authorization", "Bearer sp_made-up")
+	if got := v.header["Www-Authenticate"]; status != 401 || len(got) != 1 || !strings.Contains(got[0], "invalid_token") || !strings.Contains(body, "invalid_token") {
+		v.Errorf("a made-up Bearer token is answered %d %v %s", status, got, body)
+	}
+	if v.reached.Load() != before {
+		v.Error("a call with a made-up Bearer token reached the API")
+	}
+}
+
+// sharedLoginAndCalls is a client of DomainPunch, which has one path for everything.
+func (v *visitor) sharedLoginAndCalls() {
+	v.Helper()
+	status, body := v.ask("POST", "/api.php?c=auth", url.Values{"user": {"demo@calamp.example"}, "pass": {"demo-password"}})
+	cookie, _, _ := strings.Cut(v.header.Get("Set-Cookie"), ";")
+	if status != 200 || !strings.Contains(body, `"status":"ok"`) || cookie == "" {
+		v.Fatalf("the login is answered %d %s", status, body)
+	}
+	const call = "/api.php?c=admin&oper=get"
+	status, body = v.ask("GET", call, nil, "Cookie", cookie, "Sallyport-Subject", "root")
+	var told http.Header
+	if err := json.Unmarshal([]byte(body), &told); err != nil || status != 200 {
+		v.Fatalf("the call at the path of the login is answered %d %s", status, body)
+	}
+	if got := told["Sallyport-Subject"]; len(got) != 1 || got[0] != "demo@calamp.example" || told.Get("Sallyport-Dialect") != "domainpunch" || told["Cookie"] != nil {
+		v.Errorf("the API is told %v", told)
+	}
+	before := v.reached.Load()
+	if status, body = v.ask("GET", call, nil); !strings.Contains(body, `"validate":1`) || v.reached.Load() != before {
+		v.Errorf("without a session the call is answered %d %s", status, body)
 	}
 }
 
