@@ -45,6 +45,10 @@ type guarded struct {
 // address when it claims none; and the address across all names if the mount
 // says so. The order is the same for all attempts, so that two of them cannot
 // wait for each other.
+//
+// An account with a number and a code is two names here. To count them as one it
+// would have to be looked up before the guess is counted, so that attempts at a
+// locked name cost the store something; twice the guesses at an API key are cheaper.
 func guardedBy(a *Attempt) (list [2]guarded, n int) {
 	add := func(kind, name string, l Limits, anchored bool) {
 		if l.Failures > 0 {

@@ -34,7 +34,7 @@ func (o *oauth) introspect(w http.ResponseWriter, r *http.Request, from auth.Ori
 	with := readBeside(form)
 	followed, _ := o.service.Progress() // before the session is looked up
 	s, b, err := o.find(r.Context(), token, with.complete)
-	good := err == nil && caller.Reaches(s.Identity) && !with.odd && !(with.user != "" && s.Dialect == o.mount.Dialect)
+	good := err == nil && caller.Reaches(s.Identity) && !with.odd && !(with.kind != "" && s.Dialect == o.mount.Dialect)
 	o.service.Verdict(auth.Introspection, s.ID, verdict(good, err))
 	switch {
 	case good:
