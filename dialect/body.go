@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/sallyport/sallyport/auth"
 )
@@ -39,9 +40,13 @@ func PeekBody(r *http.Request, limit int64) ([]byte, error) {
 	}
 	body := r.Body
 	r.Header.Del("Expect")
-	read, err := io.ReadAll(io.LimitReader(body, limit+1))
+	counted := peeked{from: io.LimitReader(body, limit+1)}
+	defer counted.forget()
+	read, err := io.ReadAll(&counted)
 	r.Body = again{io.MultiReader(bytes.NewReader(read), body), body}
 	switch {
+	case errors.Is(err, ErrPeeked):
+		return nil, auth.Refuse(auth.Busy, err)
 	case err != nil:
 		return nil, auth.Refuse(auth.Malformed, bodyError(err))
 	case int64(len(read)) > limit:
@@ -49,6 +54,33 @@ func PeekBody(r *http.Request, limit int64) ([]byte, error) {
 	}
 	return read, nil
 }
+
+// ErrPeeked says that too much is being read of too many calls, by [PeekBody].
+var ErrPeeked = errors.New("the bodies of calls that wait to be searched for a token take too much memory")
+
+// maxPeeked bounds what is kept of bodies that are still being read by PeekBody,
+// in bytes, of all calls together: whose they are nobody knows yet.
+const maxPeeked = 64 << 20
+
+var peeking atomic.Int64
+
+// peeked is a body that counts towards maxPeeked while it is read.
+type peeked struct {
+	from io.Reader
+	n    int64
+}
+
+// Read implements io.Reader.
+func (p *peeked) Read(b []byte) (int, error) {
+	n, err := p.from.Read(b)
+	p.n += int64(n)
+	if peeking.Add(int64(n)) > maxPeeked {
+		return n, ErrPeeked
+	}
+	return n, err
+}
+
+func (p *peeked) forget() { peeking.Add(-p.n) }
 
 // ReplaceBody gives a call another body, of the same media type.
 func ReplaceBody(r *http.Request, body []byte) {

@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/dialect"
 	"github.com/sallyport/sallyport/internal/origin"
+	"github.com/sallyport/sallyport/internal/pending"
 )
 
 // Options is what a gate works with. The first four fields are required.
@@ -19,6 +20,8 @@ type Options struct {
 	Logger  *slog.Logger
 
 	Assertions Assertions
+
+	Pending *pending.Bodies // bounds the calls whose body is searched; nil: nothing does
 
 	// Verdict hears what became of each call, for its trace: refused for a reason, or
 	// allowed on a session of a dialect. nil: nobody does.

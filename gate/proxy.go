@@ -63,6 +63,7 @@ func tableOf(routes []Route) (*routeTable, error) {
 var (
 	errFragment = errors.New("the address of the call has a fragment in it")
 	errNoRoute  = errors.New("no route leads here")
+	errPending  = errors.New("too many requests wait for their bodies")
 )
 
 // ServeHTTP answers one call.
@@ -75,8 +76,13 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	peer := p.gate.o.Origin.Of(r)
 	trailers := trailerNames(r)
-	d, rt := p.decide(r, &peer)
+	d, rt := p.decideInTurn(r, &peer)
 	switch {
+	case errors.Is(d.err, errPending):
+		p.gate.count(r.Context(), auth.Proxy, &d)
+		w.Header()["Cache-Control"] = noStore
+		w.Header().Set("Retry-After", "1")
+		plain(w, http.StatusServiceUnavailable, errPending.Error())
 	case d.err != nil:
 		p.refuse(w, r, &d)
 	case rt == nil:
@@ -86,6 +92,18 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		p.forward(w, r, &forwarding{proxy: p, to: rt, peer: peer, decided: d, trailers: trailers})
 	}
+}
+
+// decideInTurn is decide, which may have to wait for a body.
+func (p *Proxy) decideInTurn(r *http.Request, peer *origin.Peer) (decision, *target) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return p.decide(r, peer)
+	}
+	if !p.gate.o.Pending.Take(peer.Source) {
+		return decision{err: auth.Refuse(auth.Busy, errPending)}, nil
+	}
+	defer p.gate.o.Pending.Leave(peer.Source)
+	return p.decide(r, peer)
 }
 
 // decide finds out whose call it is and which route it takes.

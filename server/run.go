@@ -13,8 +13,9 @@ import (
 // may be away before it starts afresh.
 const feedKept = time.Hour
 
-// maxStreams bounds the requests that one HTTP/2 connection has open at once.
-const maxStreams = 128
+// maxStreams bounds the requests that one HTTP/2 connection has open at once:
+// browsers and front proxies seldom use dozens, and open another connection then.
+const maxStreams = 64
 
 // listen takes the address. A client that connects from now on waits for Run.
 func (s *Server) listen(ctx context.Context) error {

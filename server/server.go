@@ -19,6 +19,7 @@ import (
 	"github.com/sallyport/sallyport/dialect"
 	"github.com/sallyport/sallyport/gate"
 	"github.com/sallyport/sallyport/internal/origin"
+	"github.com/sallyport/sallyport/internal/pending"
 	"github.com/sallyport/sallyport/secret"
 )
 
@@ -48,6 +49,7 @@ type Server struct {
 	own      map[string]http.HandlerFunc // by path
 	feed     *gate.Feed
 	others   http.Handler // what is nobody's login and not ours
+	pending  pending.Bodies
 	routes   []gate.Route // of the reverse proxy
 	listener net.Listener
 	http     *http.Server
@@ -174,7 +176,7 @@ func (s *Server) mount(ctx context.Context, o Options) error {
 
 // newGate is the gate over the core.
 func (s *Server) newGate() *gate.Gate {
-	o := gate.Options{Service: s.service, Router: s.router, Origin: s.origin, Logger: s.log,
+	o := gate.Options{Service: s.service, Router: s.router, Origin: s.origin, Logger: s.log, Pending: &s.pending,
 		Assertions: gate.Assertions{Issuer: s.cfg.Assertion.Issuer, Audience: s.cfg.Assertion.Audience, KeysSince: s.keyFile.seen.ModTime()}}
 	if s.tracing != nil {
 		o.Verdict = s.tracing.verdict
@@ -196,11 +198,28 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	if h, ok := s.router.Handler(r); ok {
-		s.tracing.serve(w, r, h)
-		return
+	if !s.login(w, r) {
+		s.others.ServeHTTP(w, r)
 	}
-	s.others.ServeHTTP(w, r)
+}
+
+// login answers a request of the login family, in its turn if there is a body to
+// wait for.
+func (s *Server) login(w http.ResponseWriter, r *http.Request) bool {
+	if r.Body != nil && r.Body != http.NoBody {
+		client := s.origin.Of(r).Source
+		if !s.pending.Take(client) {
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "sallyport: too many requests wait for their bodies", http.StatusServiceUnavailable)
+			return true
+		}
+		defer s.pending.Leave(client)
+	}
+	h, ok := s.router.Handler(r)
+	if ok {
+		s.tracing.serve(w, r, h)
+	}
+	return ok
 }
 
 // from is what a dialect's router asks of every login request.
