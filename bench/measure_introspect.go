@@ -18,7 +18,7 @@ import (
 // Who asks in the measurement of introspection.
 const (
 	askerID     = "BENCH-ASKER"
-	askerSecret = "bench-asker-secret"
+	askerSecret = "bench-asker-secret" //nolint:gosec // of a server that lives as long as the measurement
 )
 
 // asking is a server with a mount of OAuth 2.0 beside the others.

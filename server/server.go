@@ -81,7 +81,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (_ *Server, err err
 	if err := s.openCore(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.mount(ctx, o); err != nil {
+	if err := s.mount(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.listen(ctx); err != nil {
@@ -130,7 +130,7 @@ func (s *Server) openOver(ctx context.Context, keys *secret.Keys) (err error) {
 }
 
 // mount is the list of everything that answers.
-func (s *Server) mount(ctx context.Context, o Options) error {
+func (s *Server) mount(ctx context.Context) error {
 	// Logins: one dialect per mount of the configuration.
 	routing := dialect.RouterOptions{Origin: s.from, Logger: s.log, MaxBody: int64(s.cfg.Limits.Body)}
 	if issuer := s.cfg.Assertion.Issuer; issuer != "" {
