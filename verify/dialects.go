@@ -64,6 +64,11 @@ func Electa() Finder {
 		if err != nil {
 			return Credential{}, err
 		}
+		if len(at) == 2 && r.Method == http.MethodPost && mediaOf(r) == multipartType {
+			if err := partsAgree(r, maxForm, at); err != nil {
+				return Credential{}, err
+			}
+		}
 		if r.Method == http.MethodPost && mediaOf(r) == formType {
 			body, err := peek(r, maxForm)
 			if _, inQuery := at["token"]; !inQuery {

@@ -59,6 +59,18 @@ var calls = []string{
 	"PUT /?cid=123456\nContent-Type: application/x-www-form-urlencoded\n\ntoken=abc",
 	"POST /?cid=123456\nContent-Type: text/plain\n\ntoken=abc",
 
+	"POST /?cid=123456&token=abc\nContent-Type: multipart/form-data; boundary=x\n\n--x\r\nContent-Disposition: form-data; name=\"CID\"\r\n\r\n7\r\n--x--",
+	"POST /?cid=123456&token=abc\nContent-Type: multipart/form-data; boundary=x\n\n--x\r\nContent-Disposition: form-data; name=\"cid\"\r\n\r\n123456\r\n--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n--x--",
+	"POST /?cid=123456&token=abc\nContent-Type: multipart/form-data; boundary=x\n\n--x\r\nContent-Disposition: form-data; name=\"Token\"\r\n\r\nabcd\r\n--x--",
+	"POST /?cid=123456&token=abc\nContent-Type: multipart/form-data; boundary=x\n\n--x\r\nContent-Disposition: form-data; name=\" cid[]\"\r\n\r\n7\r\n--x--",
+	"POST /?cid=123456&token=abc\nContent-Type: multipart/form-data; boundary=x\n\n--x\r\nContent-Disposition: form-data; name=\"cid\"; filename=\"f\"\r\n\r\n7\r\n--x--",
+	"POST /?cid=123456&token=abc\nContent-Type: multipart/form-data; boundary=x\n\n--x\r\nContent-Disposition: form-data; name=\"cid\"\r\n\r\n7\r\n",
+	"POST /?cid=123456&token=abc\nContent-Type: multipart/form-data\n\n--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n--x--",
+	"POST /?cid=123456&token=abc\nContent-Type: Multipart/Form-Data; boundary=x; charset=utf-8\n\n--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nyyyyyyyyyy\r\n--x--",
+	"POST /\nContent-Type: multipart/form-data; boundary=x\n\n--x\r\nContent-Disposition: form-data; name=\"cid\"\r\n\r\n7\r\n--x\r\nContent-Disposition: form-data; name=\"token\"\r\n\r\nabc\r\n--x--",
+	"POST /?cid=123456\nContent-Type: multipart/form-data; boundary=x\n\n--x\r\nContent-Disposition: form-data; name=\"cid\"\r\n\r\n7\r\n--x\r\nContent-Disposition: form-data; name=\"token\"\r\n\r\nabc\r\n--x--",
+	"POST /?cid=123456&token=abc\nContent-Type: multipart/form-data; boundary=x\n\n--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n" + strings.Repeat("y", 256<<10) + "\r\n--x--",
+
 	"GET /\nAuthorization: Bearer sp_abc",
 	"GET /\nAuthorization: bearer   sp_abc ",
 	"GET /\nAuthorization: Basic abc",

@@ -25,11 +25,17 @@ var (
 // Token finds CID and Token as classic ASP looks parameters up: each in the query
 // or else in the form, names in any case. Both have to be there, once: the token
 // is of an account, and the call has to say of which. What is in both places has to
-// agree, as the API behind may look into the form first.
+// agree, as the API behind may look into the form first; so has a multipart form
+// beside a token in the query.
 func (e *electa) Token(r *http.Request) (auth.Bearer, error) {
 	at, err := scan(r.URL.RawQuery)
 	if err != nil {
 		return auth.Bearer{}, err
+	}
+	if at.hasToken && at.hasCID && isOf(r, dialect.MultipartType) {
+		if err := at.besideParts(r); err != nil {
+			return auth.Bearer{}, err
+		}
 	}
 	if isForm(r) {
 		form, err := dialect.PeekBody(r, maxForm)
@@ -126,11 +132,38 @@ func scan(raw string) (c carried, err error) {
 	return c, nil
 }
 
+// besideParts refuses a multipart form that disagrees with the query. No client has
+// its token there, and none is looked for; but an API may look there first.
+func (c carried) besideParts(r *http.Request) error {
+	form, err := dialect.PeekForm(r, maxForm)
+	if err != nil {
+		return err
+	}
+	for _, p := range form {
+		switch {
+		case dialect.IsName(p.Name, "token") && another(c.token, p.Value):
+			return errTwoTokens
+		case dialect.IsName(p.Name, "cid") && another(c.cid, p.Value):
+			return errTwoCIDs
+		}
+	}
+	return nil
+}
+
+// another says whether a part is another than the parameter of the query.
+func another(query, part string) bool {
+	q, ok := dialect.Unescape(query)
+	return part != "" && (!ok || q != part)
+}
+
 // isForm says whether the body is a form that classic ASP would read.
-func isForm(r *http.Request) bool {
+func isForm(r *http.Request) bool { return isOf(r, dialect.FormType) }
+
+// isOf says whether a POST has a body of a media type.
+func isOf(r *http.Request, want string) bool {
 	if r.Method != http.MethodPost || r.Body == nil || r.Body == http.NoBody {
 		return false
 	}
 	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	return strings.EqualFold(strings.TrimSpace(media), dialect.FormType)
+	return strings.EqualFold(strings.TrimSpace(media), want)
 }

@@ -136,6 +136,36 @@ func BenchmarkToken(b *testing.B) {
 	}
 }
 
+// A multipart form beside the query's token has to agree with it, wherever an API
+// looks first, and nothing is found in one.
+func TestTokenBesideParts(t *testing.T) {
+	part := func(name, value string) string {
+		return "--x\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value + "\r\n"
+	}
+	for name, c := range map[string]struct {
+		query, body string
+		want        auth.Reason
+	}{
+		"agreeing":           {"cid=123456&t%6fken=" + guid, part("cid", "123456") + part("Token", guid) + part("a", "b") + "--x--", ""},
+		"empty":              {"cid=123456&token=" + guid, part("cid", "") + "--x--", ""},
+		"another account":    {"cid=123456&token=" + guid, part("CID", "9") + "--x--", auth.Malformed},
+		"as PHP ends a name": {"cid=123456&token=" + guid, part(" cid[]", "9") + "--x--", auth.Malformed},
+		"another token":      {"cid=123456&token=" + guid, part("token", "x") + "--x--", auth.TwoTokens},
+		"cut short":          {"cid=123456&token=" + guid, part("a", "9"), auth.Malformed},
+		"endless":            {"cid=123456&token=" + guid, part("a", strings.Repeat("x", maxForm)) + "--x--", auth.Malformed},
+		"not ours":           {"cid=123456", part("cid", "9") + part("token", guid) + "--x--", auth.NoToken},
+		"a token of others":  {"token=" + guid, part("cid", "9") + "--x--", auth.NoToken},
+		"no query":           {"", part("cid", "9") + part("token", guid) + "--x--", auth.NoToken},
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/logs/?"+c.query, strings.NewReader(c.body))
+		r.Header.Set("Content-Type", "Multipart/Form-Data; boundary=x")
+		b, err := newDialect(t).Token(r)
+		if c.want == "" && (err != nil || b.Number != 123456) || c.want != "" && auth.RefusalOf(err).Reason != c.want {
+			t.Errorf("%s: found %+v, %v, want %q", name, b, err, c.want)
+		}
+	}
+}
+
 // FuzzToken: what the dialect finds is what another parser finds, and nothing
 // that another parser finds slips by.
 func FuzzToken(f *testing.F) {
