@@ -147,6 +147,9 @@ func (n *initiation) report() string {
 		b.WriteString("The certificate is signed by itself and no client trusts it: it is to try with. Put your own in its place.\n")
 	}
 	fmt.Fprintf(&b, "\nadministrator %s, tenant %s, password shown this once: %s\n", n.Admin, operatorsTenant, n.password)
+	if n.AdminListen != "" {
+		fmt.Fprintf(&b, "whose console, while the server runs, is http://%s/\n", n.AdminListen)
+	}
 	fmt.Fprintf(&b, "\nNext, bring the example customer into the database, and run the server:\n%s\n%s\n",
 		n.applyCommand(), n.command("serve --config", n.path(initConfig)))
 	for i := range n.definitions {
