@@ -107,7 +107,7 @@ func newReader(t *testing.T) *reader {
 		t.Fatal(err)
 	}
 	r.places = []string{"make demo", "bin/sallyport demo --addr " + demo, "127.0.0.1:8080", demo,
-		"sallyport init", "sallyport init --admin-listen 127.0.0.1:0 --listen " + first, "https://127.0.0.1:8443", "https://" + first,
+		"sallyport init", "sallyport init --admin-listen 127.0.0.1:0 --listen " + first, "console, while the server runs, is http://127.0.0.1:8081/", "console, while the server runs, is http://127.0.0.1:0/", "https://127.0.0.1:8443", "https://" + first,
 		"127.0.0.1:8443", served}
 	r.place = strings.NewReplacer(r.places...)
 	return r
