@@ -67,6 +67,20 @@ func isSecret(key string) bool {
 	return false
 }
 
+// libraries takes what is written to the standard logger. net/http quotes there what
+// an API sends unasked, which is none of the log's business.
+type libraries struct{ log *slog.Logger }
+
+// maxRemark bounds a line of a library, in bytes.
+const maxRemark = 200
+
+// Write implements io.Writer.
+func (l libraries) Write(b []byte) (int, error) {
+	text, _, _ := strings.Cut(string(b[:min(len(b), maxRemark)]), `"`)
+	l.log.Debug("a library remarks", "cause", strings.TrimSpace(text))
+	return len(b), nil
+}
+
 // serverErrors takes what net/http itself has to say. A panic in a handler is an
 // error; handshakes that fail and clients that hang up are their own business,
 // and anybody can make any number of them.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"net/http"
+	"os"
 	"time"
 )
 
@@ -82,6 +84,10 @@ func (s *Server) Remark(text string) { s.log.Info("remark", "text", text) }
 // limits.shutdown, and closes everything. The error is nil after a stop in
 // which every answer was given.
 func (s *Server) Run(ctx context.Context) error {
+	flags := log.Flags()
+	log.SetFlags(0)
+	log.SetOutput(libraries{s.log})
+	defer func() { log.SetFlags(flags); log.SetOutput(os.Stderr) }()
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	if s.cert != nil {
