@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport/sallyport/admin"
 	"github.com/sallyport/sallyport/admin/api"
 	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/client"
 )
 
 // request sends a request as it is, by an owner, and changes it first.
@@ -202,3 +203,30 @@ func TestSessionsOfTheConsole(t *testing.T) {
 }
 
 func jsonID(id int64) string { b, _ := json.Marshal(id); return string(b) }
+
+// An operator does not sign out whoever looks after the server beside it; an owner
+// may, and so may everybody end what is their own.
+func TestSessionsOfRolesAreTheOwners(t *testing.T) {
+	t.Parallel()
+	k, token := consoleKit(t, auth.Auditor)
+	bearer := func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
+	list, err := k.as(operatorAll).SessionList(t.Context(), api.SessionQuery{Dialect: auth.ConsoleDialect})
+	if err != nil || len(list.Items) != 1 {
+		t.Fatalf("listed: %+v, %v", list, err)
+	}
+	s := list.Items[0]
+	_, err = k.as(operatorAll).SessionEnd(t.Context(), api.Removal{ID: s.ID})
+	if !client.HasCode(err, api.Forbidden) {
+		t.Errorf("an operator ends an auditor's session: %v", err)
+	}
+	_, err = k.as(operatorAll).SessionEndAll(t.Context(), api.EndAll{User: s.Principal})
+	if !client.HasCode(err, api.Forbidden) {
+		t.Errorf("an operator ends all of an auditor's sessions: %v", err)
+	}
+	if rec := k.request("GET", "/admin/v1/server", "", bearer); rec.Code != 200 {
+		t.Errorf("the auditor is answered %d", rec.Code)
+	}
+	if out, err := k.as(ownerAll).SessionEnd(t.Context(), api.Removal{ID: s.ID}); err != nil || out.Ended != 1 {
+		t.Errorf("an owner: %+v, %v", out, err)
+	}
+}

@@ -136,8 +136,24 @@ func (a *Admin) SessionEnd(ctx context.Context, by *auth.Caller, from auth.Origi
 	if err != nil {
 		return out, err
 	}
+	if err := c.mayEnd(ctx, s.Who, fmt.Sprintf("session %d", in.ID)); err != nil {
+		return out, err
+	}
 	out.Ended, err = a.service.Revoke(ctx, auth.Revocation{Session: s.Row.ID, Actor: Actor(by), Why: in.Why, Origin: from})
 	return out, failed(err)
+}
+
+// mayEnd refuses to end the sessions of somebody with a role, as mayTouch has it:
+// an operator could keep an auditor from looking. Whoever ends an account's
+// sessions ends theirs as well.
+func (c *call) mayEnd(ctx context.Context, who *auth.Identity, what string) error {
+	if who.Principal == c.by.Principal {
+		return nil
+	}
+	if err := c.mayTouch(who.Role, who.Everywhere); err != nil {
+		return c.forbid(ctx, what, err)
+	}
+	return nil
 }
 
 // SessionEndAll ends all sessions of a key, a user, or an account and those below it.
@@ -156,6 +172,15 @@ func (a *Admin) SessionEndAll(ctx context.Context, by *auth.Caller, from auth.Or
 	}
 	if r.Principal == 0 && r.Account == 0 {
 		return out, invalid("key", "user or account: state whose sessions are meant")
+	}
+	if r.Principal != 0 {
+		who, err := a.service.IdentityOf(ctx, r.Principal)
+		if err != nil {
+			return out, failed(err)
+		}
+		if err := c.mayEnd(ctx, who, "sessions of "+who.Subject); err != nil {
+			return out, err
+		}
 	}
 	if out.DryRun = in.DryRun; in.DryRun {
 		out.Ended, err = a.service.WouldRevoke(ctx, r)
