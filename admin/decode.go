@@ -75,9 +75,11 @@ func readQuery(r *http.Request) (map[string]string, error) {
 	return out, nil
 }
 
-// shortName is what an error repeats of a name that a client made up.
+// shortName is what an error repeats of a name that a client made up: the name
+// itself, for programs to compare, unless it holds what nobody should print.
 func shortName(name string) string {
-	return strconv.Quote(strings.ToValidUTF8(name[:min(len(name), 40)], "?"))
+	quoted := strconv.Quote(strings.ToValidUTF8(name[:min(len(name), 40)], "?"))
+	return quoted[1 : len(quoted)-1]
 }
 
 // parse reads a value of the URL.
