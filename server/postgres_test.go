@@ -28,7 +28,7 @@ func TestInPostgres(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = cluster.Stop() })
 	url := strings.Replace(cluster.URL("postgres"), "postgres@", "postgres:"+password+"@", 1)
-	var said bytes.Buffer
+	var said kept
 	silent := func(what string, err error) {
 		t.Helper()
 		if err != nil && strings.Contains(err.Error(), password) {

@@ -48,14 +48,21 @@ func migrateFrom(ctx context.Context, db *sql.DB, files fs.FS, log *slog.Logger)
 	case have == want:
 		return nil
 	}
-	_, err = p.Up(ctx)
-	if err == nil {
-		log.InfoContext(ctx, "database schema brought up to date", "from", have, "to", want)
-		return nil
+	for at := have; ; {
+		_, err = p.Up(ctx)
+		if err == nil {
+			log.InfoContext(ctx, "database schema brought up to date", "from", have, "to", want)
+			return nil
+		}
+		// Another process may be doing it at the same time. As long as it gets on,
+		// there is less left to do each time.
+		now, _, e := p.GetVersions(ctx)
+		switch {
+		case e == nil && now == want:
+			return nil
+		case e != nil || now <= at:
+			return explain(fmt.Sprintf("bringing the schema from version %d to %d", have, want), err)
+		}
+		at = now
 	}
-	// Another process may have done it at the same time; then all is well.
-	if now, _, e := p.GetVersions(ctx); e == nil && now == want {
-		return nil
-	}
-	return explain(fmt.Sprintf("bringing the schema from version %d to %d", have, want), err)
 }

@@ -102,7 +102,10 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	if err := identify(c); err != nil {
 		return err
 	}
-	for _, p := range []string{"journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0", "foreign_keys = 1",
+	if err := writeAhead(ctx, c); err != nil {
+		return err
+	}
+	for _, p := range []string{"synchronous = FULL", "wal_autocheckpoint = 0", "foreign_keys = 1",
 		"journal_size_limit = 67108864", writeCache} {
 		if err := c.pragma(p); err != nil {
 			return err
@@ -169,3 +172,26 @@ type Stats struct {
 func (s *Store) Stats() Stats {
 	return Stats{Commits: s.writer.commits.Load(), Sets: s.writer.sets.Load()}
 }
+
+// writeAhead turns on the write-ahead log. Another process that begins the same
+// file or closes it keeps that from being done, and SQLite does not wait for it as
+// it does for everything else.
+func writeAhead(ctx context.Context, c *conn) error {
+	for tries := 0; ; tries++ {
+		err := c.pragma("journal_mode = WAL")
+		if err == nil || tries == walTries || !errors.Is(explain("", err), auth.ErrBusy) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(walRest):
+		}
+	}
+}
+
+// As long as SQLite waits for the rest: five seconds.
+const (
+	walTries = 250
+	walRest  = 20 * time.Millisecond
+)
