@@ -178,6 +178,9 @@ func TestLaws(t *testing.T) {
 }
 
 func TestLawsWithEveryOption(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the laws hold without the options; with them they are tried at full speed")
+	}
 	c := laws()
 	c.Login = func(c dialecttest.Credential) string {
 		return post(tokenPath, "", grant+"&scope=b+a&client_id="+url.QueryEscape(c.Name)+"&client_secret="+url.QueryEscape(c.Secret))

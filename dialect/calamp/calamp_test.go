@@ -105,6 +105,9 @@ func TestLaws(t *testing.T) {
 }
 
 func TestLawsWithEveryOption(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the laws hold without the options; with them they are tried at full speed")
+	}
 	c := client()
 	c.Login = func(c dialecttest.Credential) string {
 		return post("/connect/services/login?USEAUTHTOKEN=Yes&"+form(c), dialect.FormType, appIs, "")

@@ -83,6 +83,9 @@ func TestLaws(t *testing.T) {
 }
 
 func TestLawsWithEveryOption(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the laws hold without the options; with them they are tried at full speed")
+	}
 	c := client()
 	call := c.Call
 	c.Login = func(c dialecttest.Credential) string {

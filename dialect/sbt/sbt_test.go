@@ -175,6 +175,9 @@ func TestLaws(t *testing.T)         { dialecttest.Laws(t, setup(), client()) }
 func TestLawsOverSOAP(t *testing.T) { dialecttest.Laws(t, setup(), soapClient()) }
 
 func TestLawsWithEveryOption(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the laws hold without the options; with them they are tried at full speed")
+	}
 	c, s := client(), setup()
 	s.Options = "host: sbt.example:8443\nplain_address: true\nmax_body: 8192\ntext_1400: Yes\ntext_1401: Trouble\ntext_1402: <No>\ntext_1000: Again\norg_code_error: 1002\norg_code_text: Elsewhere\n"
 	c.Call = func(token string, _ dialecttest.Credential) string {
