@@ -38,8 +38,13 @@ func newSteady(w http.ResponseWriter, r *http.Request, idle time.Duration) *stea
 }
 
 // WriteHeader implements http.ResponseWriter. What an API says before its answer
-// (RFC 9110, 15.2) is seen here alone.
+// (RFC 9110, 15.2) is seen here alone. That the client may go on (15.2.1) it is told
+// by the server itself, when the API's word has the transport read the body: passed
+// on as well, it would be told twice.
 func (s *steady) WriteHeader(status int) {
+	if status == http.StatusContinue {
+		return
+	}
 	if status < http.StatusOK {
 		withoutIdentity(s.Header())
 	}

@@ -5,12 +5,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/dialect"
+	"github.com/sallyport/sallyport/dialect/dialecttest"
 )
 
 const guid = "9C467079-FE3B-45C5-8AA5-9726397081AA"
@@ -179,7 +179,7 @@ func FuzzToken(f *testing.F) {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.URL.RawQuery = query
 		b, err := e.Token(r)
-		cids, tokens := ofOthers(query, "cid"), ofOthers(query, "token")
+		cids, tokens := dialecttest.LenientValues(query, "cid"), dialecttest.LenientValues(query, "token")
 		if err != nil {
 			var refusal *auth.Refusal
 			if !errors.As(err, &refusal) {
@@ -191,41 +191,4 @@ func FuzzToken(f *testing.F) {
 			t.Fatalf("%q: found CID %d and token %q, others find %q and %q", query, b.Number, b.Value, cids, tokens)
 		}
 	})
-}
-
-// ofOthers is what net/url finds, with names read as leniently as can be: white
-// space around them is dropped, and PHP's end at NUL and at '['.
-func ofOthers(query, name string) (values []string) {
-	for _, pair := range strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' }) {
-		key, value, _ := strings.Cut(pair, "=")
-		k, err := url.QueryUnescape(key)
-		if err != nil || asciiLower(lenient(k)) != name {
-			continue
-		}
-		v, err := url.QueryUnescape(value)
-		if err != nil {
-			v = "?"
-		}
-		values = append(values, v)
-	}
-	return values
-}
-
-func lenient(name string) string {
-	blank := func(r rune) bool { return r <= ' ' && r != 0 }
-	name = strings.TrimLeftFunc(name, blank)
-	if end := strings.IndexAny(name, "\x00["); end >= 0 {
-		name = name[:end]
-	}
-	return strings.TrimRightFunc(name, blank)
-}
-
-func asciiLower(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			b[i] = c + 'a' - 'A'
-		}
-	}
-	return string(b)
 }

@@ -6,12 +6,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/dialect"
+	"github.com/sallyport/sallyport/dialect/dialecttest"
 )
 
 const token = "sp_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -226,7 +226,7 @@ func FuzzPairs(f *testing.F) {
 			return
 		}
 		for name, value := range map[string]string{"securitytoken": got.token, "orgcode": got.org} {
-			if all := ofOthers(query, name); len(all) > 1 || (len(all) == 1) != (all != nil && all[0] == value) || (len(all) == 0 && value != "") {
+			if all := dialecttest.LenientValues(query, name); len(all) > 1 || (len(all) == 1) != (all != nil && all[0] == value) || (len(all) == 0 && value != "") {
 				t.Fatalf("%q: %s is %q, others find %q", query, name, value, all)
 			}
 		}
@@ -235,33 +235,6 @@ func FuzzPairs(f *testing.F) {
 			t.Fatalf("%q became %q: %+v, %v", query, rest, again, err)
 		}
 	})
-}
-
-// ofOthers is what net/url finds, with names read as leniently as can be: white
-// space around them is dropped, and PHP's end at NUL and at '['.
-func ofOthers(query, name string) (values []string) {
-	for _, pair := range strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' }) {
-		key, value, _ := strings.Cut(pair, "=")
-		k, err := url.QueryUnescape(key)
-		if k = lenient(k); err != nil || len(k) != len(name) || !strings.EqualFold(k, name) {
-			continue
-		}
-		v, err := url.QueryUnescape(value)
-		if err != nil {
-			v = "?"
-		}
-		values = append(values, v)
-	}
-	return values
-}
-
-func lenient(name string) string {
-	blank := func(r rune) bool { return r <= ' ' && r != 0 }
-	name = strings.TrimLeftFunc(name, blank)
-	if end := strings.IndexAny(name, "\x00["); end >= 0 {
-		name = name[:end]
-	}
-	return strings.TrimRightFunc(name, blank)
 }
 
 // FuzzJSON: what is found is what encoding/json finds, and nothing that it would
