@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/tls"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -22,13 +23,17 @@ func TestProxyContinuesOnce(t *testing.T) {
 		b, _ := io.ReadAll(r.Body)
 		_, _ = w.Write(b)
 	})
-	f := newKit(t).front(t, to(t, a.URL))
-	for name, media := range map[string]string{"read by the gate": peeked, "read by the API alone": ""} {
+	for name, call := range map[string]struct{ api, media string }{
+		"read by the gate":          {a.URL, peeked},
+		"read by the API alone":     {a.URL, ""},
+		"read before the API's say": {"http://" + sayLate(t), ""},
+	} {
+		f := newKit(t).front(t, to(t, call.api))
 		c, err := tls.Dial("tcp", f.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
 		must(t, err)
 		defer c.Close()
 		must(t, c.SetDeadline(time.Now().Add(time.Minute)))
-		_, err = io.WriteString(c, "POST /x HTTP/1.1\r\n"+f.credentials()+media+"Connection: close\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+		_, err = io.WriteString(c, "POST /x HTTP/1.1\r\n"+f.credentials()+call.media+"Connection: close\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
 		must(t, err)
 		in := bufio.NewReader(c)
 		first, err := in.ReadString('\n')
@@ -41,6 +46,31 @@ func TestProxyContinuesOnce(t *testing.T) {
 			t.Errorf("%s: told %d times: %s%s", name, n, first, rest)
 		}
 	}
+}
+
+// sayLate is an API that tells a client to go on when it has the body already, which
+// is what one that waited for it in vain sends.
+func sayLate(t *testing.T) (addr string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			r, err := http.ReadRequest(bufio.NewReader(c))
+			if err == nil {
+				_, err = io.ReadAll(r.Body)
+			}
+			if err == nil {
+				_, _ = io.WriteString(c, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody")
+			}
+			_ = c.Close()
+		}
+	}()
+	return l.Addr().String()
 }
 
 // A trailer that was not announced does not pass, though the gate knows it by the
