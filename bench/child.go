@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -12,6 +11,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/loopback"
 )
 
 // child is a server that was started for a measurement.
@@ -59,7 +60,7 @@ func (b *bench) bare(ctx context.Context, hashing int) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	addr, err := freeAddr(ctx)
+	addr, err := loopback.FreeAddr(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -175,13 +176,4 @@ func (c *child) settle(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// freeAddr is a loopback address that nobody listens at right now.
-func freeAddr(ctx context.Context) (string, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }

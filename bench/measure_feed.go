@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/internal/loopback"
 	"github.com/sallyport/sallyport/verify"
 )
 
@@ -71,7 +72,7 @@ func (b *bench) follow(ctx context.Context) (*following, error) {
 	if err != nil {
 		return nil, err
 	}
-	addr, err := freeAddr(ctx)
+	addr, err := loopback.FreeAddr(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +94,7 @@ func (b *bench) follow(ctx context.Context) (*following, error) {
 	if err != nil {
 		return nil, err
 	}
-	if addr, err = freeAddr(ctx); err != nil {
+	if addr, err = loopback.FreeAddr(ctx); err != nil {
 		return nil, err
 	}
 	if f.follower, err = b.spawn(ctx, "following", addr, self, "serve-following", "-addr", addr, "-server", f.wire.url()); err != nil {

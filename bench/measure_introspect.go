@@ -13,6 +13,7 @@ import (
 
 	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/bench/load"
+	"github.com/sallyport/sallyport/internal/loopback"
 )
 
 // Who asks in the measurement of introspection.
@@ -100,7 +101,7 @@ func (b *bench) asked(ctx context.Context) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	addr, err := freeAddr(ctx)
+	addr, err := loopback.FreeAddr(ctx)
 	if err != nil {
 		return nil, err
 	}

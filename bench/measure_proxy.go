@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/bench/load"
+	"github.com/sallyport/sallyport/internal/loopback"
 )
 
 // measureProxy is the reverse proxy against httputil.ReverseProxy as it comes,
@@ -71,7 +72,7 @@ func (b *bench) self(ctx context.Context, name, command string, args ...string) 
 	if err != nil {
 		return nil, err
 	}
-	addr, err := freeAddr(ctx)
+	addr, err := loopback.FreeAddr(ctx)
 	if err != nil {
 		return nil, err
 	}

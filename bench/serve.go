@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/sallyport/sallyport/bench/load"
+	"github.com/sallyport/sallyport/internal/loopback"
 )
 
 // configuration is what a server is measured with: the defaults, behind a proxy
@@ -31,7 +32,7 @@ func (b *bench) start(ctx context.Context, name, dir, more string) (*child, erro
 	if err != nil {
 		return nil, err
 	}
-	addr, err := freeAddr(ctx)
+	addr, err := loopback.FreeAddr(ctx)
 	if err != nil {
 		return nil, err
 	}

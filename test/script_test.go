@@ -1,6 +1,7 @@
 package test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -19,6 +20,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	_ "modernc.org/sqlite" // the driver
+
+	"github.com/sallyport/sallyport/internal/loopback"
 )
 
 // patience is how long anything that has to happen may take. Nothing is said to
@@ -106,11 +109,7 @@ func setup(env *testscript.Env) error {
 }
 
 func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
+	return loopback.FreeAddr(context.Background())
 }
 
 // until runs a command again and again until it succeeds; with ! until it fails.

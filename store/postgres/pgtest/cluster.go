@@ -9,7 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"os/user"
@@ -19,6 +19,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/loopback"
 )
 
 // ErrMissing says that a program is not installed.
@@ -158,10 +160,10 @@ func owner(dir string) (*syscall.SysProcAttr, error) {
 }
 
 func freePort(ctx context.Context) (int, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	addr, err := loopback.FreeAddr(ctx)
 	if err != nil {
 		return 0, err
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	return port, l.Close()
+	at, err := netip.ParseAddrPort(addr)
+	return int(at.Port()), err
 }
