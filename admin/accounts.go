@@ -298,7 +298,7 @@ func (a *Admin) AccountDelete(ctx context.Context, by *auth.Caller, from auth.Or
 			return err
 		}
 		about(e, chain, "")
-		return tx.DeleteAccount(auth.AccountID(in.ID))
+		return c.notDeleted(tx, tx.DeleteAccount(auth.AccountID(in.ID)), "is in the account", "delete what is in it first, or disable the account instead")
 	})
 	return out, err
 }

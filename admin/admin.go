@@ -74,9 +74,14 @@ type call struct {
 // begin is the first act of every operation: it holds the caller to the right that
 // the operation asks for, and records a refusal.
 func (a *Admin) begin(ctx context.Context, op *api.Operation, by *auth.Caller, from auth.Origin) (*call, error) {
+	return a.beginWith(ctx, op, op.Right, by, from)
+}
+
+// beginWith is begin, with the right that this call of the operation asks for.
+func (a *Admin) beginWith(ctx context.Context, op *api.Operation, right api.Right, by *auth.Caller, from auth.Origin) (*call, error) {
 	c := &call{a, op, by, from}
-	if by == nil || by.Identity == nil || !has(by.Role, op.Right) {
-		return nil, c.forbid(ctx, "", fmt.Errorf("%w: %s needs the role of an %s", ErrForbidden, op.Name, needed(op.Right)))
+	if by == nil || by.Identity == nil || !has(by.Role, right) {
+		return nil, c.forbid(ctx, "", fmt.Errorf("%w: %s needs the role of an %s", ErrForbidden, op.Name, needed(right)))
 	}
 	return c, nil
 }
@@ -166,8 +171,12 @@ func (c *call) change(ctx context.Context, why string, f func(tx auth.Tx, e *aud
 // failed keeps errors that callers can do something about, and makes everything else
 // the server's own trouble.
 func failed(err error) error {
-	if err == nil {
+	var t *auth.Taken
+	switch {
+	case err == nil:
 		return nil
+	case errors.As(err, &t):
+		return taken(t)
 	}
 	for _, known := range []error{auth.ErrNotFound, auth.ErrExists, auth.ErrConflict, auth.ErrInvalid, auth.ErrBusy, ErrForbidden,
 		context.Canceled, context.DeadlineExceeded} {

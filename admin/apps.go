@@ -75,7 +75,7 @@ func (a *Admin) AppCreate(ctx context.Context, by *auth.Caller, from auth.Origin
 		}
 		if _, err := tx.App(in.Key); !errors.Is(err, auth.ErrNotFound) {
 			if err == nil {
-				err = fmt.Errorf("application key: %w", auth.ErrExists)
+				err = &auth.Taken{Field: auth.UniqueApp}
 			}
 			return err
 		}

@@ -59,7 +59,7 @@ func (a *Admin) EnrolFactor(ctx context.Context, by *auth.Caller, from auth.Orig
 			return err
 		}
 		if u.Factor != "" {
-			return fmt.Errorf("%w: there is a second factor already: have an owner remove it first", auth.ErrConflict)
+			return inTheWay("there is a second factor already: have an owner remove it first")
 		}
 		e.Account, e.Subject, e.Detail = by.AccountRef, by.Subject, "second factor enrolled"
 		u.Factor, u.FactorStep = sealed, step

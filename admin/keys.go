@@ -214,14 +214,14 @@ func (a *Admin) KeyRotate(ctx context.Context, by *auth.Caller, from auth.Origin
 func rotatable(old *auth.Key, now, until time.Time) error {
 	switch {
 	case old.Disabled:
-		return fmt.Errorf("%w: the key is disabled: create a new one", auth.ErrConflict)
+		return inTheWay("the key is disabled: create a new one")
 	case old.Expires.IsZero() || old.Expires.After(until):
 		return nil
 	case !now.Before(old.Expires):
-		return fmt.Errorf("%w: the key has expired: create a new one", auth.ErrConflict)
+		return inTheWay("the key has expired: create a new one")
 	}
-	return fmt.Errorf("%w: the key ends at %s, before the overlap would: if somebody has rotated it already, use the new key; else state a shorter overlap",
-		auth.ErrConflict, old.Expires.UTC().Format(time.RFC3339))
+	return inTheWay("the key ends at %s, before the overlap would: if somebody has rotated it already, use the new key; else state a shorter overlap",
+		old.Expires.UTC().Format(time.RFC3339))
 }
 
 // successor is a key like the old one. One that was made to live for a time lives for

@@ -56,7 +56,7 @@ func (a *Admin) PolicyCreate(ctx context.Context, by *auth.Caller, from auth.Ori
 		}
 		if _, err := tx.Policy(in.Name); !errors.Is(err, auth.ErrNotFound) {
 			if err == nil {
-				err = fmt.Errorf("policy %q: %w", in.Name, auth.ErrExists)
+				err = &auth.Taken{Field: auth.UniquePolicy}
 			}
 			return err
 		}
@@ -116,7 +116,7 @@ func (a *Admin) PolicyDelete(ctx context.Context, by *auth.Caller, from auth.Ori
 			return err
 		}
 		begun(e, "policy", in.Name)
-		return tx.DeletePolicy(in.Name)
+		return c.notDeleted(tx, tx.DeletePolicy(in.Name), "has the policy", "give it another first")
 	})
 	return out, err
 }

@@ -38,7 +38,7 @@ func problemOf(err error) api.Problem {
 	case errors.Is(err, errNoMethod):
 		return p(http.StatusMethodNotAllowed, api.BadMethod, "Method not allowed")
 	case errors.Is(err, auth.ErrExists):
-		return p(http.StatusConflict, api.Exists, "Exists already")
+		return inField(err, p(http.StatusConflict, api.Exists, "Exists already"))
 	case errors.Is(err, auth.ErrConflict):
 		return p(http.StatusConflict, api.Conflict, "Something stands in the way")
 	case errors.Is(err, errTooLarge):
@@ -46,12 +46,7 @@ func problemOf(err error) api.Problem {
 	case errors.Is(err, errMediaType):
 		return p(http.StatusUnsupportedMediaType, api.BadMediaType, "Not JSON")
 	case errors.Is(err, auth.ErrInvalid):
-		q := p(http.StatusUnprocessableEntity, api.Invalid, "Cannot be so")
-		var field *InvalidField
-		if errors.As(err, &field) {
-			q.Field = field.Field
-		}
-		return q
+		return inField(err, p(http.StatusUnprocessableEntity, api.Invalid, "Cannot be so"))
 	case errors.Is(err, ErrTooMany):
 		return p(http.StatusTooManyRequests, api.TooMany, "Too much at once")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
@@ -59,6 +54,19 @@ func problemOf(err error) api.Problem {
 			Detail: "It is not known whether anything was changed: look before you try again."}
 	}
 	return refused(auth.RefusalOf(err))
+}
+
+// inField adds the field of the input that an error is about.
+func inField(err error, p api.Problem) api.Problem {
+	var wrong *InvalidField
+	var way *Obstacle
+	switch {
+	case errors.As(err, &wrong):
+		p.Field = wrong.Field
+	case errors.As(err, &way):
+		p.Field = way.Field
+	}
+	return p
 }
 
 // refused is how a refusal of the core looks.

@@ -223,10 +223,10 @@ type Reader interface {
 
 // Tx writes records. Put creates a record whose ID is zero and sets the ID, or
 // replaces the one with that ID (apps and policies go by key and name); a taken
-// unique name is ErrExists, an ID or an account that is not there ErrNotFound.
+// unique name is [Taken], an ID or an account that is not there ErrNotFound.
 // An ID is never used again. Every Put and Delete announces itself in the feed,
 // so that no caller can forget to. Delete of an account needs it to be empty
-// (ErrConflict); Delete of a key or user ends its sessions.
+// ([InUse]); Delete of a key or user ends its sessions.
 type Tx interface {
 	Reader
 	PutAccount(a *Account) error
@@ -238,7 +238,7 @@ type Tx interface {
 	DeleteKey(id PrincipalID) error
 	DeleteUser(id PrincipalID) error
 	DeleteApp(key string) error
-	DeletePolicy(name string) error // ErrConflict while a key or user names it
+	DeletePolicy(name string) error // InUse while a key or user names it
 	End(e End) (int, error)
 	ClearGuards(match func(GuardRow) bool) (int, error)
 	Record(e audit.Event) error

@@ -26,18 +26,18 @@ var (
 // its condition does not hold; see queries.go.
 const errConflict = "22012"
 
-// unique says in people's words which field PostgreSQL's constraints are about.
-var unique = map[string]string{
-	"sessions_pkey":     "session id",
-	"handoffs_pkey":     "hand-off id",
-	"accounts_number":   "account number",
-	"accounts_code":     "account code",
-	"tenants_code":      "tenant code",
-	"keys_digest":       "key secret",
-	"keys_name":         "key name",
-	"users_tenant_name": "user name",
-	"apps_pkey":         "application key",
-	"policies_pkey":     "policy name",
+// unique says which field PostgreSQL's constraints are about.
+var unique = map[string]auth.Unique{
+	"sessions_pkey":     auth.UniqueSession,
+	"handoffs_pkey":     auth.UniqueHandoff,
+	"accounts_number":   auth.UniqueAccountNumber,
+	"accounts_code":     auth.UniqueAccountCode,
+	"tenants_code":      auth.UniqueTenantCode,
+	"keys_digest":       auth.UniqueKeySecret,
+	"keys_name":         auth.UniqueKeyName,
+	"users_tenant_name": auth.UniqueUserName,
+	"apps_pkey":         auth.UniqueApp,
+	"policies_pkey":     auth.UniquePolicy,
 }
 
 // explain wraps an error with what was tried and, where there is one, the error
@@ -73,9 +73,9 @@ func explainServer(tried string, e *pgconn.PgError) error {
 	case "23505":
 		field, known := unique[e.ConstraintName]
 		if !known {
-			field = "unique field " + e.ConstraintName
+			field = auth.Unique("unique field " + e.ConstraintName)
 		}
-		return fmt.Errorf("postgres: %s: %s: %w", tried, field, auth.ErrExists)
+		return fmt.Errorf("postgres: %s: %w", tried, &auth.Taken{Field: field})
 	case "23503":
 		return fmt.Errorf("postgres: %s: the account it belongs to: %w", tried, auth.ErrNotFound)
 	case errConflict:

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -271,13 +270,14 @@ func (u *update) announce(kind auth.NoticeKind, id uint64) {
 	u.kinds, u.ids = append(u.kinds, int16(kind)), append(u.ids, int64(id))
 }
 
-// refuseIf is ErrConflict when a query for what stands in the way finds a row.
-func (u *update) refuseIf(why, query string, args ...any) error {
-	_, found, err := one(u.ctx, u.tx, pgx.RowTo[int], query, args...)
+// refuseIf is auth.InUse when a query for what stands in the way finds a row: what it
+// is, its id, and the key of an app.
+func (u *update) refuseIf(what, query string, args ...any) error {
+	use, found, err := one(u.ctx, u.tx, pgx.RowToStructByPos[auth.InUse], query, args...)
 	if err == nil && found {
-		err = fmt.Errorf("%s: %w", why, auth.ErrConflict)
+		err = &use
 	}
-	return explain("deleting", err)
+	return explain("deleting "+what, err)
 }
 
 // remove deletes one record and announces it.
@@ -295,9 +295,10 @@ func (u *update) remove(what, query string, key any, kind auth.NoticeKind, id ui
 
 // DeleteAccount deletes an account in which nothing is left.
 func (u *update) DeleteAccount(id auth.AccountID) error {
-	err := u.refuseIf("the account is not empty: delete what is in it first",
-		`SELECT 1 WHERE EXISTS (SELECT 1 FROM accounts WHERE parent = $1) OR EXISTS (SELECT 1 FROM keys WHERE account = $1)
-			OR EXISTS (SELECT 1 FROM users WHERE account = $1 OR tenant = $1) OR EXISTS (SELECT 1 FROM apps WHERE account = $1)`, int64(id))
+	err := u.refuseIf("account",
+		`SELECT 'account', id, '' FROM accounts WHERE parent = $1 UNION ALL SELECT 'key', id, '' FROM keys WHERE account = $1
+			UNION ALL SELECT 'user', id, '' FROM users WHERE account = $1 OR tenant = $1 UNION ALL SELECT 'app', 0, key FROM apps WHERE account = $1
+			LIMIT 1`, int64(id))
 	if err != nil {
 		return err
 	}
@@ -329,8 +330,8 @@ func (u *update) DeleteApp(key string) error {
 
 // DeletePolicy deletes a policy that no key or user names.
 func (u *update) DeletePolicy(name string) error {
-	err := u.refuseIf("a key or user has the policy: give it another first",
-		"SELECT 1 FROM keys WHERE policy = $1 AND policy <> '' UNION ALL SELECT 1 FROM users WHERE policy = $1 AND policy <> '' LIMIT 1", name)
+	err := u.refuseIf("policy",
+		"SELECT 'key', id, '' FROM keys WHERE policy = $1 AND policy <> '' UNION ALL SELECT 'user', id, '' FROM users WHERE policy = $1 AND policy <> '' LIMIT 1", name)
 	if err != nil {
 		return err
 	}

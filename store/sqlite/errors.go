@@ -22,19 +22,19 @@ var (
 // transaction was undone; the next one that finds room succeeds.
 var ErrFull = errors.New("the disk is full: make room, nothing was written")
 
-// unique says in people's words which field SQLite's columns are.
-var unique = map[string]string{
-	"sessions.id":                      "session id",
-	"handoffs.id":                      "hand-off id",
-	"accounts.tenant, accounts.number": "account number",
-	"accounts.tenant, accounts.code":   "account code",
-	"accounts.code":                    "tenant code",
-	"keys.digest":                      "key secret",
-	"keys.account, keys.name":          "key name",
-	"users.tenant, users.name":         "user name",
-	"apps.key":                         "application key",
-	"policies.name":                    "policy name",
-	"owned.principal, owned.id":        "session id",
+// unique says which field SQLite's columns are.
+var unique = map[string]auth.Unique{
+	"sessions.id":                      auth.UniqueSession,
+	"handoffs.id":                      auth.UniqueHandoff,
+	"accounts.tenant, accounts.number": auth.UniqueAccountNumber,
+	"accounts.tenant, accounts.code":   auth.UniqueAccountCode,
+	"accounts.code":                    auth.UniqueTenantCode,
+	"keys.digest":                      auth.UniqueKeySecret,
+	"keys.account, keys.name":          auth.UniqueKeyName,
+	"users.tenant, users.name":         auth.UniqueUserName,
+	"apps.key":                         auth.UniqueApp,
+	"policies.name":                    auth.UniquePolicy,
+	"owned.principal, owned.id":        auth.UniqueSession,
 }
 
 // explain wraps an error of SQLite with what was tried and, where there is one,
@@ -49,7 +49,7 @@ func explain(tried string, err error) error {
 	}
 	switch e.Code() {
 	case lib.SQLITE_CONSTRAINT_UNIQUE, lib.SQLITE_CONSTRAINT_PRIMARYKEY, lib.SQLITE_CONSTRAINT_ROWID:
-		return fmt.Errorf("sqlite: %s: %s: %w", tried, uniqueField(e.Error()), auth.ErrExists)
+		return fmt.Errorf("sqlite: %s: %w", tried, &auth.Taken{Field: uniqueField(e.Error())})
 	case lib.SQLITE_CONSTRAINT_FOREIGNKEY:
 		return fmt.Errorf("sqlite: %s: the account it belongs to: %w", tried, auth.ErrNotFound)
 	}
@@ -64,11 +64,11 @@ func explain(tried string, err error) error {
 	return fmt.Errorf("sqlite: %s: %w", tried, err)
 }
 
-func uniqueField(message string) string {
+func uniqueField(message string) auth.Unique {
 	_, columns, _ := strings.Cut(message, "UNIQUE constraint failed: ")
 	columns, _, _ = strings.Cut(columns, " (")
 	if field, ok := unique[columns]; ok {
 		return field
 	}
-	return "unique field " + columns
+	return auth.Unique("unique field " + columns)
 }

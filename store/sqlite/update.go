@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
-	"fmt"
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/auth"
@@ -165,13 +164,15 @@ func (u *update) announce(kind auth.NoticeKind, id uint64) error {
 	return explain("announcing a change", u.t.notice(kind, id))
 }
 
-// refuseIf is ErrConflict when a query for what stands in the way finds a row.
-func (u *update) refuseIf(why, query string, args ...driver.Value) error {
-	found, err := u.t.one(func(row) {}, query, args...)
+// refuseIf is auth.InUse when a query for what stands in the way finds a row: what it
+// is, its id, and the key of an app.
+func (u *update) refuseIf(what, query string, args ...driver.Value) error {
+	var use auth.InUse
+	found, err := u.t.one(func(r row) { use = auth.InUse{By: auth.Noun(r.text(0)), ID: r.int(1), App: r.text(2)} }, query, args...)
 	if err == nil && found {
-		err = fmt.Errorf("%s: %w", why, auth.ErrConflict)
+		err = &use
 	}
-	return explain("deleting", err)
+	return explain("deleting "+what, err)
 }
 
 // remove deletes one record and announces it.
@@ -188,9 +189,10 @@ func (u *update) remove(what, query string, key driver.Value, kind auth.NoticeKi
 
 // DeleteAccount deletes an account in which nothing is left.
 func (u *update) DeleteAccount(id auth.AccountID) error {
-	err := u.refuseIf("the account is not empty: delete what is in it first",
-		`SELECT 1 WHERE EXISTS (SELECT 1 FROM accounts WHERE parent = ?1) OR EXISTS (SELECT 1 FROM keys WHERE account = ?1)
-			OR EXISTS (SELECT 1 FROM users WHERE account = ?1 OR tenant = ?1) OR EXISTS (SELECT 1 FROM apps WHERE account = ?1)`, int64(id))
+	err := u.refuseIf("account",
+		`SELECT 'account', id, '' FROM accounts WHERE parent = ?1 UNION ALL SELECT 'key', id, '' FROM keys WHERE account = ?1
+			UNION ALL SELECT 'user', id, '' FROM users WHERE account = ?1 OR tenant = ?1 UNION ALL SELECT 'app', 0, key FROM apps WHERE account = ?1
+			LIMIT 1`, int64(id))
 	if err != nil {
 		return err
 	}
@@ -222,8 +224,8 @@ func (u *update) DeleteApp(key string) error {
 
 // DeletePolicy deletes a policy that no key or user names.
 func (u *update) DeletePolicy(name string) error {
-	err := u.refuseIf("a key or user has the policy: give it another first",
-		"SELECT 1 FROM keys WHERE policy = ?1 AND policy <> '' UNION ALL SELECT 1 FROM users WHERE policy = ?1 AND policy <> '' LIMIT 1", name)
+	err := u.refuseIf("policy",
+		"SELECT 'key', id, '' FROM keys WHERE policy = ?1 AND policy <> '' UNION ALL SELECT 'user', id, '' FROM users WHERE policy = ?1 AND policy <> '' LIMIT 1", name)
 	if err != nil {
 		return err
 	}

@@ -195,6 +195,11 @@ func testUnique(t *testing.T, h Harness) {
 	putKey(t, s, at.org, "k")
 	putUser(t, s, at.tenant, at.org, "u")
 	digest := secret.Digest([]byte("k................................")[:32])
+	fields := map[string]auth.Unique{
+		"number in the tenant": auth.UniqueAccountNumber, "number, altered": auth.UniqueAccountNumber, "code in the tenant": auth.UniqueAccountCode,
+		"the tenant's own code in it": auth.UniqueAccountCode, "code of a tenant": auth.UniqueTenantCode,
+		"key name in the account": auth.UniqueKeyName, "digest of a key": auth.UniqueKeySecret, "user name in the tenant": auth.UniqueUserName,
+	}
 	for what, f := range map[string]func(auth.Tx) error{
 		"number in the tenant": func(tx auth.Tx) error {
 			return tx.PutAccount(&auth.Account{Level: auth.Division, Tenant: at.tenant, Parent: at.org, Number: 101})
@@ -217,7 +222,12 @@ func testUnique(t *testing.T, h Harness) {
 			return tx.PutUser(&auth.User{Tenant: at.tenant, Account: at.div1, Name: "u"})
 		},
 	} {
-		wantErr(t, what+" that is taken", s.Update(t.Context(), f), auth.ErrExists)
+		err := s.Update(t.Context(), f)
+		wantErr(t, what+" that is taken", err, auth.ErrExists)
+		var taken *auth.Taken
+		if !errors.As(err, &taken) || taken.Field != fields[what] {
+			t.Errorf("%s that is taken is told as %v, want %q", what, err, fields[what])
+		}
 	}
 	update(t, s, func(tx auth.Tx) error { // the same elsewhere is no conflict
 		return errors.Join(
@@ -288,14 +298,23 @@ func testDelete(t *testing.T, h Harness) {
 		return errors.Join(err, tx.PutPolicy(&policy), tx.PutKey(&k), tx.PutApp(&auth.App{Key: "a", Account: at.div2}))
 	})
 	apply(t, s, auth.WriteSet{Begin: []auth.SessionRow{session(1, key), session(2, user), session(3, 999)}})
-	refused := func(what string, f func(auth.Tx) error) {
+	refused := func(what string, by auth.InUse, f func(auth.Tx) error) {
 		t.Helper()
-		wantErr(t, what, s.Update(t.Context(), f), auth.ErrConflict)
+		err := s.Update(t.Context(), f)
+		wantErr(t, what, err, auth.ErrConflict)
+		var use *auth.InUse
+		if !errors.As(err, &use) || *use != by {
+			t.Errorf("%s: refused for %v, want %+v", what, err, by)
+		}
 	}
-	refused("deleting an account that has accounts", func(tx auth.Tx) error { return tx.DeleteAccount(at.tenant) })
-	refused("deleting an account that has a user", func(tx auth.Tx) error { return tx.DeleteAccount(at.div1) })
-	refused("deleting an account that has an app", func(tx auth.Tx) error { return tx.DeleteAccount(at.div2) })
-	refused("deleting a policy that a key names", func(tx auth.Tx) error { return tx.DeletePolicy("p") })
+	refused("deleting an account that has accounts", auth.InUse{By: auth.NounAccount, ID: int64(at.org)},
+		func(tx auth.Tx) error { return tx.DeleteAccount(at.tenant) })
+	refused("deleting an account that has a user", auth.InUse{By: auth.NounUser, ID: int64(user)},
+		func(tx auth.Tx) error { return tx.DeleteAccount(at.div1) })
+	refused("deleting an account that has an app", auth.InUse{By: auth.NounApp, App: "a"},
+		func(tx auth.Tx) error { return tx.DeleteAccount(at.div2) })
+	named := auth.InUse{By: auth.NounKey, ID: int64(key)}
+	refused("deleting a policy that a key names", named, func(tx auth.Tx) error { return tx.DeletePolicy("p") })
 	update(t, s, func(tx auth.Tx) error { return tx.DeleteKey(key) })
 	wantSessions(t, s, 3, 2, 3)
 	update(t, s, func(tx auth.Tx) error {
@@ -303,7 +322,8 @@ func testDelete(t *testing.T, h Harness) {
 		u.Policy = "p"
 		return errors.Join(err, tx.PutUser(&u))
 	})
-	refused("deleting a policy that a user names", func(tx auth.Tx) error { return tx.DeletePolicy("p") })
+	named = auth.InUse{By: auth.NounUser, ID: int64(user)}
+	refused("deleting a policy that a user names", named, func(tx auth.Tx) error { return tx.DeletePolicy("p") })
 	update(t, s, func(tx auth.Tx) error {
 		return errors.Join(tx.DeleteUser(user), tx.DeletePolicy("p"), tx.DeleteApp("a"), tx.DeleteAccount(at.div1), tx.DeleteAccount(at.div2),
 			tx.DeleteAccount(at.org), tx.DeleteAccount(at.tenant))
