@@ -52,6 +52,9 @@ func (d *document) operation(op *api.Operation) object {
 	noun, verb, _ := strings.Cut(op.Name, " ")
 	out := object{"operationId": strings.ReplaceAll(op.Name, " ", "-"), "summary": op.Summary, "tags": []any{noun},
 		"x-sallyport-command": noun + " " + verb, "x-sallyport-right": string(op.Right)}
+	if op.DryRun != "" {
+		out["x-sallyport-right-dry-run"] = string(op.DryRun)
+	}
 	var parameters []any
 	for _, f := range reflect.VisibleFields(op.Input()) {
 		for _, in := range []string{"path", "query"} {

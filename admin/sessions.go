@@ -157,9 +157,15 @@ func (c *call) mayEnd(ctx context.Context, who *auth.Identity, what string) erro
 }
 
 // SessionEndAll ends all sessions of a key, a user, or an account and those below it.
-// With DryRun it says how many that would be.
+// With DryRun it says how many that would be: whoever may list them may count them, and
+// nothing is recorded, as of a list.
 func (a *Admin) SessionEndAll(ctx context.Context, by *auth.Caller, from auth.Origin, in api.EndAll) (out api.Ended, err error) {
-	c, err := a.begin(ctx, &api.SessionEndAll.Operation, by, from)
+	op := &api.SessionEndAll.Operation
+	right := op.Right
+	if in.DryRun {
+		right = op.DryRun
+	}
+	c, err := a.beginWith(ctx, op, right, by, from)
 	if err != nil {
 		return out, err
 	}
@@ -173,6 +179,10 @@ func (a *Admin) SessionEndAll(ctx context.Context, by *auth.Caller, from auth.Or
 	if r.Principal == 0 && r.Account == 0 {
 		return out, invalid("key", "user or account: state whose sessions are meant")
 	}
+	if out.DryRun = in.DryRun; in.DryRun {
+		out.Ended, err = a.service.WouldRevoke(ctx, r)
+		return out, failed(err)
+	}
 	if r.Principal != 0 {
 		who, err := a.service.IdentityOf(ctx, r.Principal)
 		if err != nil {
@@ -182,10 +192,6 @@ func (a *Admin) SessionEndAll(ctx context.Context, by *auth.Caller, from auth.Or
 			return out, err
 		}
 	}
-	if out.DryRun = in.DryRun; in.DryRun {
-		out.Ended, err = a.service.WouldRevoke(ctx, r)
-	} else {
-		out.Ended, err = a.service.Revoke(ctx, r)
-	}
+	out.Ended, err = a.service.Revoke(ctx, r)
 	return out, failed(err)
 }

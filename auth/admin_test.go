@@ -211,6 +211,12 @@ func TestDryRunOfARevocation(t *testing.T) {
 			}
 			first = k.login(a)
 		}
+		for range 1010 { // more than are read at a time
+			k.login(a)
+		}
+		if would, err := k.service.WouldRevoke(k.Context(), auth.Revocation{Account: k.tenant}); err != nil || would != 1011 {
+			k.Errorf("of many: %d, %v", would, err)
+		}
 		if _, err := k.service.WouldRevoke(k.Context(), auth.Revocation{}); !errors.Is(err, auth.ErrInvalid) {
 			k.Errorf("of nothing: %v", err)
 		}

@@ -149,24 +149,35 @@ func (s *Service) principalsBelow(ctx context.Context, a AccountID) (ids []Princ
 	return ids, nil
 }
 
-// errDryRun undoes what was only tried.
-var errDryRun = errors.New("only tried")
+// countPage is how many sessions WouldRevoke reads at a time.
+const countPage = 1000
 
-// WouldRevoke says how many sessions [Service.Revoke] would end now: it ends them,
-// counts, and takes it back in the same transaction. Like a revocation it lets
-// other writes wait.
+// WouldRevoke says how many sessions [Service.Revoke] would end now. It only reads,
+// page by page, and lets nobody wait: what begins or ends meanwhile may be counted or
+// not. The error wraps [ErrInvalid], or is a [*Refusal].
 func (s *Service) WouldRevoke(ctx context.Context, r Revocation) (count int, err error) {
-	err = s.store.Update(ctx, func(tx Tx) error {
-		if count, err = tx.End(End{Session: r.Session, Principal: r.Principal, Account: r.Account}); err != nil {
-			return err
-		}
-		return errDryRun
-	})
 	switch {
-	case errors.Is(err, errDryRun):
-		return count, nil
-	case errors.Is(err, ErrInvalid):
-		return 0, err
+	case r.Session != 0 && r.Principal == 0 && r.Account == 0:
+		switch _, err := s.store.Session(ctx, r.Session); {
+		case errors.Is(err, ErrNotFound):
+			return 0, nil
+		case err != nil:
+			return 0, endingFailed(err)
+		}
+		return 1, nil
+	case r.Session != 0 || (r.Principal == 0) == (r.Account == 0):
+		return 0, fmt.Errorf("%w: a revocation names one of session, principal and account", ErrInvalid)
 	}
-	return 0, endingFailed(err)
+	f := SessionFilter{Principal: r.Principal, Account: r.Account, Limit: countPage}
+	for {
+		list, next, err := s.Sessions(ctx, f)
+		if err != nil {
+			return 0, endingFailed(err)
+		}
+		count += len(list)
+		if next == 0 {
+			return count, nil
+		}
+		f.Before = next
+	}
 }

@@ -21,6 +21,7 @@ type Operation struct {
 	Method  string
 	Path    string // with {fields} of the input
 	Right   Right
+	DryRun  Right // what it asks where dry_run is stated; "": it has no such
 	Summary string
 
 	in, out reflect.Type
@@ -30,7 +31,14 @@ type Operation struct {
 type Op[In, Out any] struct{ Operation }
 
 func op[In, Out any](name, method, path string, right Right, summary string) Op[In, Out] {
-	return Op[In, Out]{Operation{name, method, Prefix + path, right, summary, reflect.TypeFor[In](), reflect.TypeFor[Out]()}}
+	return Op[In, Out]{Operation{Name: name, Method: method, Path: Prefix + path, Right: right, Summary: summary,
+		in: reflect.TypeFor[In](), out: reflect.TypeFor[Out]()}}
+}
+
+// dryRun gives an operation the right that its dry run asks: what it looks at.
+func (o Op[In, Out]) dryRun(right Right) Op[In, Out] {
+	o.DryRun = right
+	return o
 }
 
 // Prefix is where the API is.

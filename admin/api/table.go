@@ -38,7 +38,8 @@ var (
 	SessionList   = op[SessionQuery, List[Session]]("session list", http.MethodGet, "/sessions", Read, "Lists sessions, the newest first.")
 	SessionShow   = op[ByID, Session]("session show", http.MethodGet, "/sessions/{id}", Read, "Shows a session.")
 	SessionEnd    = op[Removal, Ended]("session end", http.MethodDelete, "/sessions/{id}", Write, "Ends a session.")
-	SessionEndAll = op[EndAll, Ended]("session end-all", http.MethodPost, "/sessions/end", Write, "Ends all sessions of a key, a user, or an account and those below it; or says how many it would end.")
+	SessionEndAll = op[EndAll, Ended]("session end-all", http.MethodPost, "/sessions/end", Write,
+		"Ends all sessions of a key, a user, or an account and those below it; or, as a dry run, says how many it would end, which whoever reads sessions may ask.").dryRun(Read)
 
 	LockList = op[LockQuery, List[Lock]]("lock list", http.MethodGet, "/locks", Read, "Lists what is locked, and why.")
 	LockLift = op[LockLifting, Lifted]("lock lift", http.MethodPost, "/locks/lift", Write, "Forgets a lock and its failures, or all of a name. Every node obeys within two seconds.")

@@ -250,7 +250,11 @@ func TestDocumentHasTheTable(t *testing.T) {
 			t.Fatal(err)
 		}
 		noun, _, _ := strings.Cut(op.Name, " ")
-		line := fmt.Sprintf("| %s | `%s %s` | `sallyport %s %s` | %s |\n", op.Name, op.Method, op.Path, noun, cmd.Use, op.Right)
+		right := string(op.Right)
+		if op.DryRun != "" {
+			right += ", `--dry-run` " + string(op.DryRun)
+		}
+		line := fmt.Sprintf("| %s | `%s %s` | `sallyport %s %s` | %s |\n", op.Name, op.Method, op.Path, noun, cmd.Use, right)
 		if !strings.Contains(string(page), line) {
 			missing.WriteString(line)
 		}
