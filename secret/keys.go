@@ -39,6 +39,7 @@ type subkeys struct {
 	hex       *mac   // FormHex's MAC
 	seal      []byte // what the keys of each [Sealer] are expanded from
 	signing   *mac   // seeds of [Keys.SigningKey]
+	proof     *mac   // [Keys.Proof]
 }
 
 // GenerateKeys makes a key set with one fresh random key.
@@ -120,12 +121,12 @@ func derive(id uint32, f prf.PRF) (*subkeys, error) {
 	guid := subkey("token-guid-aes")
 	series, seriesMAC := subkey("token-series-aes"), subkey("token-series-mac")
 	hex, seal := subkey("token-hex-mac"), subkey("seal")
-	signing := subkey("assertion-ed25519")
+	signing, proof := subkey("assertion-ed25519"), subkey("proof")
 	if err != nil {
 		return nil, err
 	}
 	s := &subkeys{id: id, pepper: newMAC(pepper), native: newMAC(native), seriesMAC: newMAC(seriesMAC), hex: newMAC(hex), seal: seal,
-		signing: newMAC(signing)}
+		signing: newMAC(signing), proof: newMAC(proof)}
 	if s.guid, err = aes.NewCipher(guid); err != nil {
 		return nil, err
 	}

@@ -84,13 +84,13 @@ func TestSubkeysDiffer(t *testing.T) {
 	seen := map[[16]byte]string{}
 	for name, d := range map[string]Digest{
 		"pepper": sum(s.pepper, ""), "native": sum(s.native, ""), "series MAC": sum(s.seriesMAC, ""),
-		"hex": sum(s.hex, ""), "seal": Digest(s.seal),
+		"hex": sum(s.hex, ""), "seal": Digest(s.seal), "signing": sum(s.signing, ""), "proof": sum(s.proof, ""),
 	} {
 		seen[[16]byte(d[:])] += name
 	}
 	seen[encrypt(s.guid, [16]byte{})] += "guid"
 	seen[encrypt(s.series, [16]byte{})] += "series"
-	if len(seen) != 7 {
+	if len(seen) != 9 {
 		t.Errorf("some subkeys are the same: %v", seen)
 	}
 }

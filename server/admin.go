@@ -49,6 +49,7 @@ func (s *Server) listenAdmin(ctx context.Context, elsewhere bool) error {
 		a.cert = s.cert
 	}
 	a.mux.Handle("GET /metrics", metricsHandler(s.registry))
+	a.mux.HandleFunc("GET "+instancePath, s.instance("admin.listen", s.AdminAddr))
 	a.mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	a.mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	a.mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

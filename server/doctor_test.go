@@ -14,6 +14,8 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -281,7 +283,81 @@ func TestDoctorBesideAServer(t *testing.T) {
 	go func() { _ = http.Serve(other, http.NotFoundHandler()) }()
 	defer other.Close()
 	p.edit(s.AdminAddr().String(), other.Addr().String())
-	p.expect(Examine(t.Context(), p.path(initConfig)), Bad, "listen", "another program, or a server with another configuration, listens on admin.listen")
+	p.expect(Examine(t.Context(), p.path(initConfig)), Bad, "listen", "another program listens on admin.listen")
+}
+
+// Another Sallyport is not taken for this one, whatever of it is the same; nor is one
+// that leads the questions on to the real one.
+func TestDoctorBesideAnother(t *testing.T) {
+	const another = "another Sallyport, of another key set or database, listens on "
+	for what, foreign := range map[string]func(p, q *patient){
+		"another's all": func(*patient, *patient) {},
+		"the same keys, another database": func(p, q *patient) {
+			p.must(os.Remove(q.path(initKeys)))
+			p.must(os.Remove(q.path(initData)))
+			p.must(copyFile(p.path(initKeys), q.path(initKeys)))
+		},
+	} {
+		p, q := newPatient(t), newPatient(t)
+		foreign(p, q)
+		cfg, err := config.Load(q.path(initConfig))
+		p.must(err)
+		s, _ := start(t, cfg)
+		p.edit(`listen: "127.0.0.1:0"`, "listen: "+s.Addr().String())
+		p.edit(`listen: "127.0.0.1:0"`, "listen: "+s.AdminAddr().String())
+		found := Examine(t.Context(), p.path(initConfig))
+		p.expect(found, Bad, "listen", another+"listen "+s.Addr().String())
+		p.expect(found, Bad, "listen", another+"admin.listen "+s.AdminAddr().String())
+		if t.Failed() {
+			t.Fatalf("with %s: %+v", what, found)
+		}
+	}
+	p := newPatient(t)
+	cfg, err := config.Load(p.path(initConfig))
+	p.must(err)
+	s, _ := start(t, cfg)
+	between, err := net.Listen("tcp", "127.0.0.1:0")
+	p.must(err)
+	go func() {
+		_ = http.Serve(between, httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: s.AdminAddr().String()}))
+	}()
+	defer between.Close()
+	p.edit(`listen: "127.0.0.1:0"`, `listen: "127.0.0.1:00"`) // the other one is meant
+	p.edit(`listen: "127.0.0.1:0"`, "listen: "+between.Addr().String())
+	p.expect(Examine(t.Context(), p.path(initConfig)), Bad, "listen", another+"admin.listen")
+}
+
+// Who has not the key set learns nothing from a listener, not even whether two answers
+// are one server's.
+func TestInstanceTellsStrangersNothing(t *testing.T) {
+	s := withAdmin(t)
+	challenge := strings.Repeat("0f", 32)
+	seen := map[string]bool{}
+	for range 2 {
+		for _, get := range []func() (int, string){
+			func() (int, string) { return get(t, s, instancePath+"?challenge="+challenge) },
+			func() (int, string) {
+				status, body, _ := asked(t, s, instancePath+"?challenge="+challenge, nil)
+				return status, body
+			},
+		} {
+			status, body := get()
+			if status != http.StatusOK || len(body) != 64+1+64+1 {
+				t.Fatalf("answered %d %q", status, body)
+			}
+			for _, part := range strings.Fields(body) {
+				if seen[part] {
+					t.Errorf("two answers have %q", part)
+				}
+				seen[part] = true
+			}
+		}
+	}
+	for _, bad := range []string{"", "?challenge=", "?challenge=0f", "?challenge=" + strings.Repeat("zz", 32), "?challenge=" + challenge + "00"} {
+		if status, body := get(t, s, instancePath+bad); status != http.StatusBadRequest || strings.Contains(body, "0f") {
+			t.Errorf("%q is answered %d %q", bad, status, body)
+		}
+	}
 }
 
 // A database elsewhere is asked for over there, and its password is told nobody.

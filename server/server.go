@@ -153,6 +153,7 @@ func (s *Server) mount(ctx context.Context) error {
 	s.own = map[string]http.HandlerFunc{
 		"/-/healthy": healthy,
 		"/-/ready":   s.ready,
+		instancePath: s.instance("listen", s.Addr),
 		"/-/check":   s.tracing.around(http.HandlerFunc(g.Check)).ServeHTTP,
 		"/-/feed":    s.feed.ServeHTTP,
 	}
