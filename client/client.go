@@ -83,11 +83,11 @@ type Error struct{ api.Problem }
 // Error says what went wrong and what to do.
 func (e *Error) Error() string {
 	text := e.Title
-	if e.Field != "" {
+	if e.Field != "" && !strings.HasPrefix(e.Detail, e.Field+" ") {
 		text += ": " + e.Field
 	}
 	if e.Detail != "" {
-		text += ": " + strings.TrimPrefix(e.Detail, e.Field+" ")
+		text += ": " + e.Detail
 	}
 	return text
 }

@@ -124,7 +124,7 @@ func TestErrors(t *testing.T) {
 	}
 	err := answer(422, api.ProblemType, `{"type":"urn:sallyport:problem:invalid","title":"Cannot be so","status":422,"detail":"name is missing","field":"name"}`)
 	var e *client.Error
-	if !errors.As(err, &e) || e.Code() != api.Invalid || e.Field != "name" || err.Error() != "Cannot be so: name: is missing" || !client.HasCode(err, api.Invalid) {
+	if !errors.As(err, &e) || e.Code() != api.Invalid || e.Field != "name" || err.Error() != "Cannot be so: name is missing" || !client.HasCode(err, api.Invalid) {
 		t.Errorf("a problem: %v", err)
 	}
 	for what, err := range map[string]error{

@@ -75,12 +75,30 @@ type Administration struct {
 // ErrNoDatabase says that there is no database to administer.
 var ErrNoDatabase = errors.New("there is no database")
 
-// OpenAdmin opens a database for administration by the given name, as an owner
-// everywhere. A server may run on it meanwhile: it obeys as it obeys [Apply]. What a
+// AdminOptions say who administers a database, and how. Only Name is required.
+type AdminOptions struct {
+	Name    string    // of whoever does, for the audit; see [Operator]
+	Version string    // of the program
+	Log     io.Writer // nil: standard error
+	Alone   bool      // refuse a database file on which a server runs, with an error that wraps [ErrServed]
+}
+
+// BareConfig is the configuration of a database that is administered without its
+// server's: nothing is mounted, and, since nobody says how long the audit is kept,
+// nothing of it is dropped.
+func BareConfig(data, keys string) *config.Config {
+	c := &config.Config{Data: data, Keys: keys}
+	c.SetDefaults()
+	c.Audit.Keep = 0
+	return c
+}
+
+// OpenAdmin opens a database for administration, as an owner everywhere. Unless
+// it is to be alone, a server may run on it meanwhile: it obeys as it obeys [Apply]. What a
 // server has in memory only, which is the use of its sessions, is not seen. Nothing is
 // created: the error wraps [ErrNoDatabase] if there is none.
-func OpenAdmin(ctx context.Context, cfg *config.Config, name, version string, log io.Writer) (_ *Administration, err error) {
-	s := &Server{cfg: cfg, log: newLogger(logTo(log), slog.LevelWarn, cfg.Log.Format),
+func OpenAdmin(ctx context.Context, cfg *config.Config, o AdminOptions) (_ *Administration, err error) {
+	s := &Server{cfg: cfg, log: newLogger(logTo(o.Log), slog.LevelWarn, cfg.Log.Format),
 		origin: origin.New(nil, true), registry: newRegistry()}
 	defer func() {
 		if err != nil {
@@ -93,6 +111,11 @@ func OpenAdmin(ctx context.Context, cfg *config.Config, name, version string, lo
 	case none:
 		return nil, fmt.Errorf("%w %s: sallyport init, apply or the first start of the server makes it", ErrNoDatabase, databaseName(cfg.Data))
 	}
+	if o.Alone {
+		if s.lock, err = aloneWithDatabase(cfg.Data); err != nil {
+			return nil, err
+		}
+	}
 	keys, err := openKeys(cfg.Keys, cfg.Data, s.log)
 	if err != nil {
 		return nil, err
@@ -104,8 +127,8 @@ func OpenAdmin(ctx context.Context, cfg *config.Config, name, version string, lo
 	if err := mountAll(s.router, s.service, cfg.Mounts); err != nil {
 		return nil, err
 	}
-	h := s.operations(version).Handler(administration.HandlerOptions{
-		As: administration.LocalOwner(name),
+	h := s.operations(o.Version).Handler(administration.HandlerOptions{
+		As: administration.LocalOwner(o.Name),
 		Origin: func(*http.Request) (auth.Origin, bool) {
 			return auth.Origin{Source: netip.Addr{}, Request: s.origin.NewID()}, true
 		},

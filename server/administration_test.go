@@ -33,11 +33,11 @@ func TestAPIIsOnTheAdminListener(t *testing.T) {
 func TestFirstAdministrator(t *testing.T) {
 	cfg := configured(t.TempDir())
 	cfg.Admin.Listen = "127.0.0.1:0"
-	if _, err := OpenAdmin(t.Context(), cfg, "root", "1.2.3", io.Discard); !errors.Is(err, ErrNoDatabase) || !missing(cfg.Keys) {
+	if _, err := OpenAdmin(t.Context(), cfg, AdminOptions{Name: "root", Version: "1.2.3", Log: io.Discard}); !errors.Is(err, ErrNoDatabase) || !missing(cfg.Keys) {
 		t.Errorf("without a database: %v", err)
 	}
 	s, _ := start(t, cfg)
-	local, err := OpenAdmin(t.Context(), cfg, "root", "1.2.3", io.Discard)
+	local, err := OpenAdmin(t.Context(), cfg, AdminOptions{Name: "root", Version: "1.2.3", Log: io.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}

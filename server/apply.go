@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -169,6 +168,3 @@ func applyDemo(ctx context.Context, cfg *config.Config, log io.Writer) (err erro
 	_, err = plan.Execute(ctx)
 	return err
 }
-
-// Operator is the name of whoever runs this program, for the audit.
-func Operator() string { return cmp.Or(os.Getenv("SUDO_USER"), os.Getenv("USER"), "operator") }

@@ -6,4 +6,4 @@ import "os"
 
 // lockFile does nothing where there is no flock: running two servers on one
 // database is for the operator to avoid there.
-func lockFile(*os.File) error { return nil }
+func lockFile(*os.File, bool) error { return nil }

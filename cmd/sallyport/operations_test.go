@@ -288,7 +288,7 @@ func TestActorOnTheDatabase(t *testing.T) {
 	d := newDesk(t)
 	t.Setenv("SUDO_USER", "carla")
 	d.must("account create NEW -c config.yaml")
-	if out := d.must("audit search --actor carla"); !strings.Contains(out, "account create") {
+	if out := d.must("audit search --actor local:carla"); !strings.Contains(out, "account create") {
 		t.Errorf("the audit has\n%s", out)
 	}
 	if _, _, said := d.try("server", "show", "-c", "config.yaml"); !strings.Contains(said, "over --server") {

@@ -9,9 +9,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
+	"path/filepath"
 
 	"github.com/sallyport/sallyport/client"
+	"github.com/sallyport/sallyport/config"
 	"github.com/sallyport/sallyport/server"
 	"github.com/spf13/cobra"
 )
@@ -25,7 +28,11 @@ const whereItGoes = `Where it goes:
                    the server's files. The server may run meanwhile. It obeys within a
                    second, and lifts locks within two; what it has in memory only, which
                    is the use of its sessions, is not seen.
-  Without either, config.yaml in the working directory, which sallyport init writes.
+  --data FILE      the same without a configuration, on the file of a server that does
+                   not run, or on a copy. --keys names the key set, else keys.json beside
+                   the file. With --data postgres://... servers run on, and --keys is
+                   needed.
+  Without any, config.yaml in the working directory, which sallyport init writes.
 
 Accounts are named by number or code, or by more of the path: 123456, ACME/123456.
 Keys are ACCOUNT/NAME, users LOGIN or ACCOUNT/LOGIN. id:7 is what has the id 7.`
@@ -41,7 +48,7 @@ const (
 const defaultConfig = "config.yaml"
 
 // target is where operations go.
-type target struct{ server, credentials, ca, config string }
+type target struct{ server, credentials, ca, config, data, keys string }
 
 func (t *target) add(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
@@ -49,17 +56,30 @@ func (t *target) add(cmd *cobra.Command) {
 	f.StringVar(&t.credentials, "credentials", "", "file with "+envID+"=... and "+envSecret+"=... (default the environment)")
 	f.StringVar(&t.ca, "ca", "", "certificates to trust of the server, PEM (default the system's)")
 	f.StringVarP(&t.config, "config", "c", "", "the server's configuration, to work on its database")
-	cmd.MarkFlagsMutuallyExclusive("server", "config")
+	f.StringVar(&t.data, "data", "", "the database itself, a file or postgres://..., without a configuration")
+	f.StringVar(&t.keys, "keys", "", "the key set of --data (default keys.json beside the file)")
+	cmd.MarkFlagsMutuallyExclusive("server", "config", "data")
 }
 
 // opener connects. local says that it is to the database itself.
 type opener func(ctx context.Context, log io.Writer) (c *client.Client, local bool, done func() error, err error)
 
-var errNowhere = errors.New("say where: --server URL, or --config FILE; there is no " + defaultConfig + " here")
+var errNowhere = errors.New("say where: --server URL, --config FILE or --data FILE; there is no " + defaultConfig + " here")
+
+var errNotOverThere = errors.New("--credentials and --ca belong to --server")
 
 // opener says where the flags, the environment and the working directory lead to.
 func (t *target) opener() (opener, error) {
 	address, file := t.server, t.config
+	if t.keys != "" && t.data == "" {
+		return nil, errors.New("--keys belongs to --data")
+	}
+	if t.data != "" {
+		if t.credentials != "" || t.ca != "" {
+			return nil, errNotOverThere
+		}
+		return t.database()
+	}
 	if address == "" && file == "" {
 		address = os.Getenv(envServer)
 	}
@@ -71,10 +91,14 @@ func (t *target) opener() (opener, error) {
 	}
 	if address == "" {
 		if t.credentials != "" || t.ca != "" {
-			return nil, errors.New("--credentials and --ca belong to --server")
+			return nil, errNotOverThere
 		}
 		return func(ctx context.Context, log io.Writer) (*client.Client, bool, func() error, error) {
-			return openDatabase(ctx, file, log)
+			cfg, err := loadConfig(file)
+			if err != nil {
+				return nil, true, nil, err
+			}
+			return openDatabase(ctx, cfg, server.AdminOptions{Log: log})
 		}, nil
 	}
 	return func(context.Context, io.Writer) (*client.Client, bool, func() error, error) {
@@ -83,13 +107,40 @@ func (t *target) opener() (opener, error) {
 	}, nil
 }
 
-// openDatabase opens the database that a configuration names.
-func openDatabase(ctx context.Context, file string, log io.Writer) (*client.Client, bool, func() error, error) {
-	cfg, err := loadConfig(file)
-	if err != nil {
-		return nil, true, nil, err
+// defaultKeys is the key set beside a database, as sallyport init makes it.
+const defaultKeys = "keys.json"
+
+// database says how the database of --data is opened: a file by nobody else.
+func (t *target) database() (opener, error) {
+	keys := t.keys
+	switch u, err := url.Parse(t.data); {
+	case err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql"):
+		if _, has := u.User.Password(); has || u.Query().Has("password") {
+			return nil, errors.New("--data: leave the password out, everybody on this machine can read it here: set PGPASSWORD or write ~/.pgpass, or use --config")
+		}
+		if keys == "" {
+			return nil, errors.New("--data: name the key set of the database in PostgreSQL too, with --keys")
+		}
+	case keys == "":
+		keys = filepath.Join(filepath.Dir(t.data), defaultKeys)
 	}
-	a, err := server.OpenAdmin(ctx, cfg, server.Operator(), versionLine(), log)
+	return func(ctx context.Context, log io.Writer) (*client.Client, bool, func() error, error) {
+		if there(t.data) && t.keys == "" && !there(keys) {
+			return nil, true, nil, fmt.Errorf("--keys: there is no %s: name the key set that belongs to %s", keys, t.data)
+		}
+		return openDatabase(ctx, server.BareConfig(t.data, keys), server.AdminOptions{Log: log, Alone: true})
+	}, nil
+}
+
+func there(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// openDatabase opens a database, by the name of who runs this program.
+func openDatabase(ctx context.Context, cfg *config.Config, o server.AdminOptions) (*client.Client, bool, func() error, error) {
+	o.Name, o.Version = server.Operator(), versionLine()
+	a, err := server.OpenAdmin(ctx, cfg, o)
 	if err != nil {
 		return nil, true, nil, err
 	}
