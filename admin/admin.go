@@ -17,6 +17,7 @@ type Options struct {
 	Service *auth.Service
 	Logger  *slog.Logger // nil: nothing is logged
 	Mounts  []MountInfo  // for reading
+	SignIn  *auth.Mount  // over which administrators sign in; nil: over none
 	Version string       // of the program
 }
 
@@ -33,6 +34,7 @@ type Admin struct {
 	service *auth.Service
 	log     *slog.Logger
 	mounts  []MountInfo
+	signIn  *auth.Mount
 	version string
 	exports chan struct{} // room for those that run
 }
@@ -45,7 +47,7 @@ func New(o Options) *Admin {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Admin{service: o.Service, log: o.Logger, mounts: o.Mounts, version: o.Version, exports: make(chan struct{}, maxExports)}
+	return &Admin{service: o.Service, log: o.Logger, mounts: o.Mounts, signIn: o.SignIn, version: o.Version, exports: make(chan struct{}, maxExports)}
 }
 
 // LocalOwner is whoever has the server's files in hands and needs no role: for the

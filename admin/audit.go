@@ -253,11 +253,11 @@ func (r *reach) find(e *audit.Event) (bool, error) {
 	if name == "" {
 		return false, nil
 	}
-	id, err := nameHolder(r.v, tenant, &auth.Lock{Kind: kind, Name: name})
-	if err != nil || id == 0 {
-		return false, unlessNobody(err)
+	holders, err := (&auth.Lock{Kind: kind, Name: name}).Holders(r.v, tenant)
+	if err != nil || len(holders) != 1 {
+		return false, err
 	}
-	chain, err := chainOf(r.v, id)
+	chain, err := chainOf(r.v, holders[0])
 	if err != nil {
 		return false, unlessNobody(err)
 	}

@@ -52,6 +52,17 @@ type tampered struct {
 	auth.Store
 	touch func([]audit.Batch) []audit.Batch
 	mute  atomic.Bool // nothing can be recorded
+	spoil atomic.Bool // what was recorded cannot be read
+}
+
+func (s *tampered) AuditBefore(ctx context.Context, seq uint64, limit int) ([]audit.Batch, error) {
+	b, err := s.Store.AuditBefore(ctx, seq, limit)
+	for i := range b {
+		if s.spoil.Load() {
+			b[i].Body = []byte("{\n")
+		}
+	}
+	return b, err
 }
 
 func (s *tampered) Update(ctx context.Context, f func(auth.Tx) error) error {
@@ -117,7 +128,7 @@ func newKit(t *testing.T) *kit {
 	k.mountElecta = &auth.Mount{Name: "electa", Dialect: "electa", Policy: auth.Policy{Span: time.Hour}, Names: fives, FairUse: auth.FairUse{Logins: 60}}
 	k.mountCalAmp = &auth.Mount{Name: "calamp", Dialect: "calamp", Policy: auth.Policy{Span: time.Hour}, Names: fives}
 	k.mountX = &auth.Mount{Name: "OUTSIDE-mount", Dialect: "sbt", Tenant: "OUTSIDE", Policy: auth.Policy{Span: time.Hour}}
-	a := admin.New(admin.Options{Service: k.service, Logger: slog.New(slog.NewTextHandler(k.log, nil)), Version: "1.2.3",
+	a := admin.New(admin.Options{Service: k.service, Logger: slog.New(slog.NewTextHandler(k.log, nil)), Version: "1.2.3", SignIn: &auth.Mount{Name: auth.ConsoleDialect, Dialect: auth.ConsoleDialect, Policy: auth.Policy{Span: time.Hour}, Names: fives},
 		Mounts: []admin.MountInfo{{Mount: k.mountElecta, Title: "Electa"}, {Mount: k.mountCalAmp}, {Mount: k.mountX}}})
 	k.admin = a
 	k.handler = a.Handler(admin.HandlerOptions{Origin: func(r *http.Request) (auth.Origin, bool) {

@@ -4,57 +4,73 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"slices"
-	"strconv"
 
 	"github.com/sallyport/sallyport/admin/api"
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/auth"
 )
 
-// lockedAccount is whose name is locked; nil if that cannot be known: an address, a
-// name of nobody's, one that several tenants have.
+// lockMount is the mount that a lock is of; nil if there is none of that name any more.
+func (a *Admin) lockMount(l *auth.Lock) *auth.Mount {
+	for _, m := range a.mounts {
+		if m.Mount != nil && m.Name == l.Mount {
+			return m.Mount
+		}
+	}
+	switch {
+	case a.signIn != nil && a.signIn.Name == l.Mount:
+		return a.signIn
+	case l.Mount == mount.Name:
+		return mount
+	}
+	return nil
+}
+
+// lockedAccount is whose name is locked, with all above it; nil if that cannot be known:
+// an address, a name of nobody's, one that several have.
 func (a *Admin) lockedAccount(v auth.Reader, l *auth.Lock) ([]auth.Account, error) {
-	i := slices.IndexFunc(a.mounts, func(m MountInfo) bool { return m.Mount != nil && m.Name == l.Mount })
-	if i < 0 && l.Mount != Dialect {
+	m := a.lockMount(l)
+	if m == nil {
 		return nil, nil
 	}
 	var tenant auth.AccountID
-	if i >= 0 && a.mounts[i].Tenant != "" {
-		t, err := v.AccountByCode(0, a.mounts[i].Tenant)
+	if m.Tenant != "" {
+		t, err := v.AccountByCode(0, m.Tenant)
 		if err != nil {
 			return nil, unlessNobody(err)
 		}
 		tenant = t.ID
 	}
-	id, err := nameHolder(v, tenant, l)
-	if err != nil || id == 0 {
-		return nil, unlessNobody(err)
+	holders, err := l.Holders(v, tenant)
+	if err != nil || len(holders) != 1 {
+		return nil, err
 	}
-	chain, err := chainOf(v, id)
+	chain, err := chainOf(v, holders[0])
 	return chain, unlessNobody(err)
 }
 
-func nameHolder(v auth.Reader, tenant auth.AccountID, l *auth.Lock) (auth.AccountID, error) {
-	switch l.Kind {
-	case auth.LockUser:
-		u, err := v.UserByName(tenant, l.Name)
-		return u.Account, err
-	case auth.LockAccount:
-		var acc auth.Account
-		n, err := strconv.ParseInt(l.Name, 10, 64)
-		switch {
-		case err == nil:
-			acc, err = v.AccountByNumber(tenant, n)
-		case tenant == 0:
-			acc, err = v.AccountByAnyCode(l.Name)
-		default:
-			acc, err = v.AccountByCode(tenant, l.Name)
-		}
-		return acc.ID, err
-	case auth.LockNameless, auth.LockAddress:
+// ownLocked is who of the caller's reach a locked name means, with all above. Locks are
+// kept by mount and claimed name, and at a mount that names no tenant those of a name
+// are one lock for all tenants: it is on whoever of them has the name, and so everybody
+// has to do with it who answers for one of them. Whether others have it too is not told.
+func (c *call) ownLocked(v auth.Reader, l *auth.Lock) ([]auth.Account, error) {
+	m := c.lockMount(l)
+	if m == nil || (m.Tenant != "" && m.Tenant != c.by.Tenant.Code) {
+		return nil, nil
 	}
-	return 0, nil
+	holders, err := l.Holders(v, c.by.Tenant.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range holders {
+		switch chain, err := chainOf(v, id); {
+		case err != nil && unlessNobody(err) != nil:
+			return nil, err
+		case err == nil && c.reaches(chain):
+			return chain, nil
+		}
+	}
+	return nil, nil
 }
 
 // unlessNobody is nil for errors that say that nobody, or not one alone, is meant.
@@ -65,14 +81,15 @@ func unlessNobody(err error) error {
 	return err
 }
 
-// seesLock says whether a lock is of somebody in the caller's reach. Addresses are for
-// those whose role reaches everywhere.
+// seesLock says whether a lock is of somebody in the caller's reach, and of whom.
+// Addresses and names of nobody's are for those whose role reaches everywhere.
 func (c *call) seesLock(v auth.Reader, l *auth.Lock) (bool, []auth.Account, error) {
-	chain, err := c.lockedAccount(v, l)
-	if err != nil {
-		return false, nil, err
+	if c.by.Everywhere {
+		chain, err := c.lockedAccount(v, l)
+		return err == nil, chain, err
 	}
-	return c.by.Everywhere || (chain != nil && c.reaches(chain)), chain, nil
+	chain, err := c.ownLocked(v, l)
+	return chain != nil, chain, err
 }
 
 // LockList lists what is locked, in the order of the locks' own names.
@@ -89,13 +106,12 @@ func (a *Admin) LockList(ctx context.Context, by *auth.Caller, from auth.Origin,
 	if err != nil {
 		return out, failed(err)
 	}
-	out.Items = []api.Lock{}
+	var found []foundLock
 	err = c.view(ctx, func(v auth.Reader) error {
-		out.Items, out.Next = out.Items[:0], ""
+		found, out.Next = found[:0], ""
 		for i := range locks {
 			l := &locks[i]
-			key := l.Key.String()
-			if key <= in.After || (l.Until.IsZero() && !in.Failures) || (in.Name != "" && in.Name != l.Name) {
+			if l.Key.String() <= in.After || (l.Until.IsZero() && !in.Failures) || (in.Name != "" && in.Name != l.Name) {
 				continue
 			}
 			seen, chain, err := c.seesLock(v, l)
@@ -105,19 +121,66 @@ func (a *Admin) LockList(ctx context.Context, by *auth.Caller, from auth.Origin,
 			if !seen {
 				continue
 			}
-			if len(out.Items) == n {
-				out.Next = out.Items[n-1].Lock
+			if len(found) == n {
+				out.Next = found[n-1].Key.String()
 				return nil
 			}
-			one := api.Lock{Lock: key, Mount: l.Mount, Kind: string(l.Kind), Name: l.Name, Known: l.Known, Failures: l.Failures, Last: l.Last, Until: optional(l.Until)}
-			if chain != nil {
-				one.Account = int64(chain[len(chain)-1].ID)
-			}
-			out.Items = append(out.Items, one)
+			found = append(found, foundLock{l, chain})
 		}
 		return nil
 	})
+	if err != nil {
+		return out, err
+	}
+	out.Items, err = c.wireLocks(ctx, found)
 	return out, err
+}
+
+// foundLock is a lock and whose it is, as far as that is known.
+type foundLock struct {
+	*auth.Lock
+	chain []auth.Account
+}
+
+// wireLocks tells of locks what is known of them.
+func (c *call) wireLocks(ctx context.Context, found []foundLock) ([]api.Lock, error) {
+	locks, limits := make([]*auth.Lock, len(found)), make([]auth.Limits, len(found))
+	for i, f := range found {
+		if locks[i] = f.Lock; c.lockMount(f.Lock) != nil {
+			limits[i] = c.lockMount(f.Lock).LimitsOf(f.Kind)
+		}
+	}
+	if err := c.service.Explain(ctx, locks, limits); err != nil {
+		if ctx.Err() != nil {
+			return nil, failed(ctx.Err())
+		}
+		// They can be seen and lifted all the same.
+		c.log.Warn("locks are listed without what the audit says of them", "request", c.from.Request, "error", err)
+	}
+	items := make([]api.Lock, 0, len(found))
+	for i, f := range found {
+		items = append(items, wireLock(f.Lock, limits[i], f.chain))
+	}
+	return items, nil
+}
+
+func wireLock(l *auth.Lock, limits auth.Limits, chain []auth.Account) api.Lock {
+	one := api.Lock{Lock: l.Key.String(), Mount: l.Mount, Kind: string(l.Kind), Name: l.Name, Known: l.Known || chain != nil, Counted: "name", Limit: "names",
+		Failures: l.Failures, Allowed: limits.Failures, Window: api.Span(limits.Window), LockFor: api.Span(limits.Lock),
+		First: optional(l.First), Newest: optional(l.Newest), Until: optional(l.Until)}
+	if l.Kind.ByAddress() {
+		one.Counted = "address"
+	}
+	if l.Kind == auth.LockAddress {
+		one.Limit = "addresses"
+	}
+	if l.Source.IsValid() {
+		one.Source = l.Source.String()
+	}
+	if chain != nil {
+		one.Account = int64(chain[len(chain)-1].ID)
+	}
+	return one
 }
 
 // LockLift forgets a lock, or all of a name. That there is none is no error: it may

@@ -3,8 +3,11 @@ package auth
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -18,8 +21,10 @@ type Lock struct {
 	Name     string   // as it was claimed
 	Known    bool     // somebody of that name exists
 	Failures int
-	Last     time.Time // of the newest failure; for an address, of the first that counts
-	Until    time.Time // zero: not locked
+	First    time.Time  // of them; zero: not known, see Service.Explain
+	Newest   time.Time  // of them; zero: not known, see Service.Explain
+	Source   netip.Addr // of the newest; the zero Addr: not known, see Service.Explain
+	Until    time.Time  // zero: not locked
 }
 
 // LockKind is what a lock is on.
@@ -33,10 +38,28 @@ const (
 	LockAddress  LockKind = "address"       // an address, across all names
 )
 
+// ByAddress says whether failures are counted by the address that they come from, and
+// from the first on, and not by a name that they claim.
+func (k LockKind) ByAddress() bool { return k == LockNameless || k == LockAddress }
+
+// LimitsOf are those by which the mount locks what is of a kind.
+func (m *Mount) LimitsOf(kind LockKind) Limits {
+	switch kind {
+	case LockAccount, LockUser, LockNameless:
+		return m.Names
+	case LockAddress:
+		if m.Addresses.Failures == 0 { // of callers, whom every mount counts
+			return callerAddresses
+		}
+		return m.Addresses
+	}
+	return Limits{}
+}
+
 // LockOf says what a row of the guard is about. Whose name was too long or had
 // control characters in it cannot be told apart any more.
 func LockOf(row *GuardRow) Lock {
-	l := Lock{Key: row.Key, Name: row.Name, Known: row.Known, Failures: row.Failures, Last: row.Last, Until: row.Locked}
+	l := Lock{Key: row.Key, Name: row.Name, Known: row.Known, Failures: row.Failures, Newest: row.Last, Until: row.Locked}
 	for _, kind := range [...]LockKind{LockAccount, LockUser, LockNameless, LockAddress} {
 		infix := " " + string(kind) + " "
 		for at := 0; ; at++ {
@@ -48,6 +71,9 @@ func LockOf(row *GuardRow) Lock {
 			mount, name := row.Name[:at], row.Name[at+len(infix):]
 			if guardKey(claimed{mount, string(kind), name}) == row.Key {
 				l.Mount, l.Kind, l.Name = mount, kind, name
+				if kind.ByAddress() {
+					l.First, l.Newest = row.Last, time.Time{}
+				}
 				return l
 			}
 		}
@@ -71,4 +97,41 @@ func (s *Service) Locks(ctx context.Context) ([]Lock, error) {
 	}
 	slices.SortFunc(list, func(a, b Lock) int { return bytes.Compare(a.Key[:], b.Key[:]) })
 	return list, nil
+}
+
+// Holders are the accounts that the name of a lock may mean in a tenant: that of the
+// user, or those of the number and of the code. Tenant 0: in any tenant, as long as one
+// alone has the name. An address is nobody's, and so is a name that nobody has.
+func (l *Lock) Holders(v Reader, tenant AccountID) (list []AccountID, err error) {
+	add := func(id AccountID, err error) error {
+		switch {
+		case err == nil && !slices.Contains(list, id):
+			list = append(list, id)
+		case errors.Is(err, ErrNotFound) || errors.Is(err, ErrConflict):
+			return nil
+		}
+		return err
+	}
+	switch l.Kind {
+	case LockUser:
+		u, err := v.UserByName(tenant, l.Name)
+		err = add(u.Account, err)
+		return list, err
+	case LockAccount:
+		if n, err := strconv.ParseInt(l.Name, 10, 64); err == nil && strconv.FormatInt(n, 10) == l.Name {
+			a, err := v.AccountByNumber(tenant, n)
+			if err := add(a.ID, err); err != nil {
+				return nil, err
+			}
+		}
+		read := v.AccountByCode
+		if tenant == 0 {
+			read = func(_ AccountID, code string) (Account, error) { return v.AccountByAnyCode(code) }
+		}
+		a, err := read(tenant, l.Name)
+		err = add(a.ID, err)
+		return list, err
+	case LockNameless, LockAddress:
+	}
+	return nil, nil
 }

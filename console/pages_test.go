@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -74,4 +75,20 @@ func TestDid(t *testing.T) {
 	b.wantOut("hacked", `role="status"`)
 	b.get("/accounts?did=deleted&n=-1")
 	b.wantOut("Sessions ended")
+}
+
+// A lock says why it is, and who is confined lifts that of an own name.
+func TestLocksSayWhy(t *testing.T) {
+	k := newKit(t)
+	k.lockSomebody()
+	b := k.as(k.auditor)
+	b.get("/locks")
+	b.wantIn("account, known", "2 of 2", "by name", "within 1h, locks for 1h", `data-label="First"><time`, `data-label="Newest"><time`, `data-label="Newest from">192.0.2.10`)
+	b = k.as(k.local)
+	b.get("/locks")
+	b.wantIn("account, known", "/accounts/"+id(k.west))
+	lock := regexp.MustCompile(`name="lock" value="([0-9a-f]{32})"`).FindStringSubmatch(b.page)[1]
+	if to := b.done("/locks", "/locks/lift", url.Values{"lock": {lock}}); to != "/locks?did=lifted" {
+		t.Errorf("lifting leads to %s", to)
+	}
 }

@@ -20,7 +20,7 @@ import (
 
 // operations are what administrators can do, over everything that is mounted.
 func (s *Server) operations(version string) *administration.Admin {
-	return administration.New(administration.Options{Service: s.service, Logger: s.log, Version: version, Mounts: mountInfos(s.router, s.cfg.Mounts)})
+	return administration.New(administration.Options{Service: s.service, Logger: s.log, Version: version, Mounts: mountInfos(s.router, s.cfg.Mounts), SignIn: console.Mount()})
 }
 
 // mountInfos describes what is mounted, for people.

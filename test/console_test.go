@@ -230,8 +230,10 @@ func liftLock(b *tab, c *electaClient, key string) {
 		b.Fatalf("five failures do not lock: %s", answer)
 	}
 	b.open("/locks")
-	b.want("777", "electa")
+	b.want("777", "account, known", "electa", "5 of 5 by name", "within 15m", "127.0.0.1")
 	b.shot("locks")
+	b.open("/locks?failures=1")
+	b.want("127.0.0.1 address", "5 of 100 by address")
 	b.press(`main .act button[aria-label="Lift the lock of 777"]`)
 	b.want("Lifted.")
 	for deadline := time.Now().Add(stepTime); !strings.Contains(c.login(key), "<ResponseCode>0<"); time.Sleep(100 * time.Millisecond) {

@@ -53,10 +53,17 @@ type Lock struct {
 	Mount    string     `json:"mount,omitempty"`
 	Kind     string     `json:"kind,omitempty" enum:"|account|user|nameless from|address" doc:"what the name is of"`
 	Name     string     `json:"name" doc:"as it was claimed"`
-	Known    bool       `json:"known" doc:"somebody of that name exists"`
+	Known    bool       `json:"known" doc:"somebody of that name exists; false for an address"`
 	Account  int64      `json:"account,omitempty" doc:"whose name it is, where that is known"`
+	Counted  string     `json:"counted" enum:"name|address" doc:"what failures are counted by"`
 	Failures int        `json:"failures"`
-	Last     time.Time  `json:"last" doc:"of the newest failure; of an address, of the first that counts"`
+	Limit    string     `json:"limit" enum:"names|addresses" doc:"which of the mount's limits counts and locks, as its lockout names them"`
+	Allowed  int        `json:"allowed,omitempty" doc:"how many failures lock, by that limit as it is now; none: there is no such mount any more"`
+	Window   Span       `json:"window,omitempty" doc:"within which: of a name since the newest failure, of an address since the first"`
+	LockFor  Span       `json:"lock_for,omitempty" doc:"how long a lock lasts"`
+	First    *time.Time `json:"first,omitempty" doc:"failure that counts; none: the audit does not tell"`
+	Newest   *time.Time `json:"newest,omitempty" doc:"failure that counts; none: the audit does not tell"`
+	Source   string     `json:"source,omitempty" doc:"address that the newest failure came from; none: the audit does not tell"`
 	Until    *time.Time `json:"until,omitempty" doc:"none: failures are counted, and it is not locked yet"`
 }
 

@@ -16,6 +16,6 @@ func newLock() *cobra.Command {
 	lifted.Example = "  sallyport lock lift --name 123456"
 	return group("lock", "Who is locked out after failures, and why", to,
 		list(&api.LockList, (*client.Client).LockList, func(in *api.LockQuery) *api.Page { return &in.Page },
-			"name", "kind", "mount", "known", "account", "failures", "last", "until", "lock").command(to),
+			"name", "kind", "mount", "known", "account", "counted", "failures", "allowed", "limit", "window", "first", "newest", "source", "until", "lock").command(to),
 		lifted)
 }
