@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/sallyport/sallyport/admin/api"
 	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/client"
+	"github.com/sallyport/sallyport/secret"
 )
 
 // Records that come and go while somebody pages move none of the others.
@@ -143,5 +145,52 @@ func TestUsageIsRanked(t *testing.T) {
 	}
 	if u, err := k.as(auditorAll).UsageList(t.Context(), api.UsageQuery{Account: k.other}); err != nil || len(u.Items) != 1 || u.Items[0].Principal != k.outsideKey {
 		t.Errorf("of one account: %+v, %v", u, err)
+	}
+}
+
+// Logins are told apart by dialect, and what those without need cost is told: more for
+// passwords. Who signs in to the console is no client that logs in too often.
+func TestUsageTellsDialectsAndCost(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	hash, err := secret.NewHasher(1, 1).Hash(t.Context(), "a good password")
+	if err != nil {
+		t.Fatal(err)
+	}
+	user := auth.User{Tenant: auth.AccountID(k.acme), Account: auth.AccountID(k.west), Name: "petra", Password: hash, Active: true}
+	boss := auth.User{Tenant: auth.AccountID(k.acme), Account: auth.AccountID(k.west), Name: "boss", Password: hash, Active: true, Role: auth.Owner}
+	k.put(func(tx auth.Tx) error { user.ID, boss.ID = 0, 0; return errors.Join(tx.PutUser(&user), tx.PutUser(&boss)) })
+	over := func(dialect string) *auth.Mount {
+		return &auth.Mount{Name: "of-" + dialect, Dialect: dialect, Policy: auth.Policy{Span: time.Hour}}
+	}
+	login := func(a *auth.Attempt, n int) {
+		t.Helper()
+		for a.Form = auth.FormNative; n > 0; n-- {
+			if _, err := k.service.Login(t.Context(), a); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	key := k.attempt(100, k.secrets[clientWest])
+	key.Mount = over("oauth2")
+	login(key, 3)
+	key.Mount = over("electa")
+	login(key, 1)
+	login(&auth.Attempt{Mount: over("calamp"), Scheme: auth.Password, User: "petra", Secret: "a good password", Origin: auth.Origin{Source: home}}, 3)
+	login(&auth.Attempt{Mount: over(auth.ConsoleDialect), Scheme: auth.Password, User: "boss", Secret: "a good password", Origin: auth.Origin{Source: home}}, 3)
+
+	u, err := k.as(auditorWest).UsageList(t.Context(), api.UsageQuery{})
+	if err != nil || len(u.Items) != 2 {
+		t.Fatalf("%+v, %v", u, err)
+	}
+	// The first login over electa, which the kit made, was needed.
+	row := u.Items[0]
+	want := []api.Dialogue{{Dialect: "oauth2", Logins: 3, WhileLive: 3}, {Dialect: "electa", Logins: 2, WhileLive: 1}}
+	if row.Principal != k.key || !slices.Equal(row.Dialects, want) || row.Logins != 5 || row.WhileLiveShare != 0.8 || row.CostCommits != 4 || row.CostRows != 8 || row.CostHashing != 0 {
+		t.Errorf("the key: %+v", row)
+	}
+	row = u.Items[1]
+	if row.Principal != int64(user.ID) || row.Dialects[0] != (api.Dialogue{Dialect: "calamp", Logins: 3, WhileLive: 2}) || row.CostCommits != 2 || row.CostRows != 6 || row.CostHashing <= 0 {
+		t.Errorf("the user: %+v", row)
 	}
 }

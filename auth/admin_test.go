@@ -42,7 +42,7 @@ func TestUsageTellsWhoLogsInBeforeEveryCall(t *testing.T) {
 			k.wantCheck(bearer(seldom, g), "")
 		}
 		u := usageOf(k, k.key)
-		if u.Logins != 5 || u.WhileLive != 4 || u.Checks != 5 || u.Ended != 0 || u.Dialect != "electa" {
+		if u.Logins != 5 || u.WhileLive != 4 || u.Checks != 5 || u.Ended != 0 || len(u.Dialects) != 1 || u.Dialects[0].Dialect != "electa" {
 			k.Errorf("of the one that logs in often: %+v", u)
 		}
 		if u := usageOf(k, k.user); u.Logins != 1 || u.WhileLive != 0 || u.Checks != 50 {
@@ -105,6 +105,27 @@ func TestUsageForgets(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		if _, list := k.service.Usage(); len(list) != 0 {
 			k.Errorf("after a day: %+v", list)
+		}
+	})
+}
+
+// Logins over several dialects are told apart, in the running half day and the one before.
+func TestUsageTellsDialectsApart(t *testing.T) {
+	inBubble(t, func(k *kit) {
+		var ahead atomic.Int64 // hours
+		k.options.Clock = func() time.Time { return time.Now().Add(time.Duration(ahead.Load()) * time.Hour) }
+		k.restart()
+		other := electaMount()
+		other.Dialect = "oauth2"
+		k.login(byKey(electaMount()))
+		ahead.Add(13)
+		time.Sleep(5 * time.Second) // the half day is over
+		k.login(byKey(electaMount()))
+		k.login(byKey(other))
+		u := usageOf(k, k.key)
+		want := []auth.Dialogue{{Dialect: "electa", Logins: 2}, {Dialect: "oauth2", Logins: 1, WhileLive: 1}}
+		if !slices.Equal(u.Dialects, want) || u.Logins != 3 || u.WhileLive != 1 || u.Sources[0].Logins != 2 || u.Cost != (auth.Cost{Commits: 1, Rows: 2}) {
+			k.Errorf("%+v", u)
 		}
 	})
 }

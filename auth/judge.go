@@ -213,10 +213,13 @@ func (s *Service) comparePassword(ctx context.Context, a *Attempt, r *record, ju
 	if v.judged == judged {
 		return v, refuseCredentials(nil)
 	}
+	began := s.clock()
 	ok, rehash, err := s.hasher.Verify(ctx, v.judged, a.Secret)
-	switch {
-	case err != nil:
+	if err != nil {
 		return v, hashingFailed(err)
+	}
+	s.usage.compared(s.clock().Sub(began))
+	switch {
 	case !ok:
 		return v, refuseCredentials(nil)
 	case v.disabled:

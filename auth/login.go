@@ -196,7 +196,7 @@ func (s *Service) begun(row *SessionRow, v *verdict, mark uint64, now time.Time)
 	e.here = true
 	s.cache.put(e, mark, func() bool { return !who.live.dead.Load() })
 	who.live.state.began(row)
-	s.usage.login(row, replaced)
+	s.usage.login(row, v.judged != "", replaced)
 	if v.key != nil && who.live.state.useNoted(now) {
 		s.notes.use(KeyUse{Key: v.principal, At: row.Issued})
 	}

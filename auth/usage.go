@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,10 +13,27 @@ import (
 // shows who logs in before every call. Checks are counted up to a minute late.
 type Usage struct {
 	Principal PrincipalID
-	Dialect   string    // of the newest login
-	LastLogin time.Time // over this node
-	Sources   []Source  // of the logins, the busiest first; at most maxSources are told apart
+	LastLogin time.Time  // over this node
+	Dialects  []Dialogue // what it logged in over, the busiest first
+	Sources   []Source   // of the logins, the busiest first; at most maxSources are told apart
+	Cost      Cost       // of the logins that were not needed
 	Figures
+}
+
+// Cost is what logins made the server do: an estimate, from what each of them makes it
+// do at least.
+type Cost struct {
+	Commits uint64        // write sets that a login waited for until they were durable
+	Rows    uint64        // written in them: the session, its event in the audit, of a user the sign-in
+	Hashing time.Duration // of a processor, for passwords, each at the quickest that one took since the start
+}
+
+// Dialogue is a dialect and how often somebody logged in over it.
+type Dialogue struct {
+	Dialect   string
+	Logins    uint64
+	WhileLive uint64 // of them, while the session before still lived, whichever dialect that was of
+	Hashed    uint64 // of those, with a password, which had to be hashed
 }
 
 // Figures are the counts of [Usage].
@@ -41,14 +59,16 @@ type usage struct {
 	since time.Time // of what is counted
 	began time.Time // of the running half day
 	of    map[PrincipalID]*used
+
+	quickest atomic.Int64 // of the comparisons with a password's hash, in nanoseconds; 0: there was none
 }
 
 type used struct {
-	dialect     string
 	last        time.Time // login
 	newest      SessionID // that was begun here and has not ended since, as far as is known; 0: none
 	liveUntil   time.Time // of newest; zero: it has no end by time
 	now, before Figures
+	over        [2][]Dialogue // in now and in before
 	sources     []Source
 }
 
@@ -68,18 +88,62 @@ func (u *usage) newest(id PrincipalID) SessionID {
 	return 0
 }
 
-// login counts a login, and what it makes of the session before.
-func (u *usage) login(row *SessionRow, replaced Figures) {
+// login counts a login, and what it makes of the session before. hashed says that its
+// secret was a password. Administrators at the console are no clients of a dialect, and
+// are not counted.
+func (u *usage) login(row *SessionRow, hashed bool, replaced Figures) {
+	if row.Dialect == ConsoleDialect {
+		return
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	p := u.get(row.Principal)
-	p.now.Logins++
+	one := Dialogue{Dialect: row.Dialect, Logins: 1}
 	if p.newest != 0 && (p.liveUntil.IsZero() || row.Issued.Before(p.liveUntil)) {
-		p.now.WhileLive++
+		one.WhileLive = 1
+		if hashed {
+			one.Hashed = 1
+		}
 	}
+	p.now.Logins += one.Logins
+	p.now.WhileLive += one.WhileLive
 	p.now.add(&replaced)
-	p.dialect, p.last, p.newest, p.liveUntil = row.Dialect, row.Issued, row.ID, row.Ends
+	p.over[0] = withDialogue(p.over[0], &one)
+	p.last, p.newest, p.liveUntil = row.Issued, row.ID, row.Ends
 	p.from(row.Source)
+}
+
+// compared notes how long a comparison with a password's hash took. Those that had to
+// wait for a place took longer, so that the quickest says what the work is.
+func (u *usage) compared(took time.Duration) {
+	for {
+		q := u.quickest.Load()
+		if took <= 0 || (q != 0 && q <= int64(took)) || u.quickest.CompareAndSwap(q, int64(took)) {
+			return
+		}
+	}
+}
+
+// cost is what a principal's needless logins made the server do.
+func (u *usage) cost(list []Dialogue) (c Cost) {
+	for _, d := range list {
+		c.Commits += d.WhileLive
+		c.Rows += 2*d.WhileLive + d.Hashed
+		c.Hashing += time.Duration(d.Hashed) * time.Duration(u.quickest.Load())
+	}
+	return c
+}
+
+// withDialogue adds to a list; there are no more entries than dialects.
+func withDialogue(list []Dialogue, more *Dialogue) []Dialogue {
+	i := slices.IndexFunc(list, func(d Dialogue) bool { return d.Dialect == more.Dialect })
+	if i < 0 {
+		return append(list, *more)
+	}
+	list[i].Logins += more.Logins
+	list[i].WhileLive += more.WhileLive
+	list[i].Hashed += more.Hashed
+	return list
 }
 
 // from counts a source. When all places are taken the rarest makes room and hands
@@ -173,6 +237,7 @@ func (u *usage) turn(now time.Time) {
 	u.since, u.began = u.began, now
 	for id, p := range u.of {
 		p.before, p.now = p.now, Figures{}
+		p.over[1], p.over[0] = p.over[0], nil
 		p.sources = nil
 		if p.before.Logins == 0 {
 			delete(u.of, id)
@@ -188,8 +253,15 @@ func (s *Service) Usage() (since time.Time, list []Usage) {
 	defer u.mu.Unlock()
 	list = make([]Usage, 0, len(u.of))
 	for id, p := range u.of {
-		one := Usage{Principal: id, Dialect: p.dialect, LastLogin: p.last, Sources: slices.Clone(p.sources), Figures: p.now}
+		one := Usage{Principal: id, LastLogin: p.last, Dialects: slices.Clone(p.over[0]), Sources: slices.Clone(p.sources), Figures: p.now}
 		one.add(&p.before)
+		for i := range p.over[1] {
+			one.Dialects = withDialogue(one.Dialects, &p.over[1][i])
+		}
+		one.Cost = u.cost(one.Dialects)
+		slices.SortFunc(one.Dialects, func(a, b Dialogue) int {
+			return cmp.Or(cmp.Compare(b.Logins, a.Logins), cmp.Compare(a.Dialect, b.Dialect))
+		})
 		slices.SortFunc(one.Sources, func(a, b Source) int { return cmp.Or(cmp.Compare(b.Logins, a.Logins), a.Addr.Compare(b.Addr)) })
 		list = append(list, one)
 	}

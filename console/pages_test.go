@@ -5,11 +5,13 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/sallyport/sallyport/admin/api"
+	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/console"
 )
 
@@ -91,4 +93,27 @@ func TestLocksSayWhy(t *testing.T) {
 	if to := b.done("/locks", "/locks/lift", url.Values{"lock": {lock}}); to != "/locks?did=lifted" {
 		t.Errorf("lifting leads to %s", to)
 	}
+}
+
+// The figures have the names here that they have in the API and on the command line.
+func TestUsageHasTheFiguresOfTheAPI(t *testing.T) {
+	k := newKit(t)
+	for range 3 {
+		k.login(100, k.keySecret)
+	}
+	b := k.as(k.auditor)
+	b.get("/usage")
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[api.UsageRow]()) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch name {
+		case "principal", "kind", "subject", "account", "path": // the client
+		case "ended":
+			b.wantIn("of 0 ended")
+		default:
+			title := strings.ToUpper(name[:1]) + strings.ReplaceAll(name[1:], "_", " ")
+			b.wantIn(`<th scope="col">`+title+"</th>", `data-label="`+title+`"`)
+		}
+	}
+	b.wantIn("electa <span class=\"muted\">×4</span>", `data-label="While live share">75 %<`, `data-label="Cost rows">6<`, "none yet")
+	b.wantOut("arno</bdi></a>", auth.ConsoleDialect+" <span") // who has just signed in
 }

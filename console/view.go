@@ -148,6 +148,7 @@ func (c *Console) funcs() template.FuncMap {
 	return template.FuncMap{
 		"time":    c.timed,
 		"count":   count,
+		"percent": func(share float64) string { return strconv.FormatFloat(100*share, 'f', 0, 64) + " %" },
 		"path":    func(refs []string) string { return strings.Join(refs, " / ") },
 		"holding": func(p *view, data any) *view { own := *p; own.Data = data; return &own },
 		"query": func(pairs ...any) string {

@@ -171,16 +171,27 @@ type UsageRow struct {
 	Subject        string     `json:"subject"`
 	Account        int64      `json:"account"`
 	Path           []string   `json:"path"`
-	Dialect        string     `json:"dialect" doc:"of the newest login"`
-	Logins         int64      `json:"logins"`
-	WhileLive      int64      `json:"while_live" doc:"logins while the session before still lived: these cost and brought nothing"`
+	Dialects       []Dialogue `json:"dialects" doc:"what it logged in over, the busiest first"`
+	Logins         int64      `json:"logins" doc:"over all dialects; sign-ins to the console are none"`
+	WhileLive      int64      `json:"while_live" doc:"logins while the session before still lived: these would not have been needed"`
+	WhileLiveShare float64    `json:"while_live_share" doc:"of all logins, from 0 to 1"`
 	Checks         int64      `json:"checks" doc:"calls"`
 	LoginsPerCheck float64    `json:"logins_per_check" doc:"1 or more: it logs in before every call"`
 	Ended          int64      `json:"ended" doc:"sessions that are over"`
 	NeverUsed      int64      `json:"never_used" doc:"of them, those without a call"`
-	UsedFor        Span       `json:"used_for" doc:"from login to last use, on average of those that are over"`
+	AgeAtLastUse   Span       `json:"age_at_last_use" doc:"from login to last use, on average of those that are over and were used"`
+	CostCommits    int64      `json:"cost_commits" doc:"of the logins while the session before still lived: writes that had to be durable before the answer"`
+	CostRows       int64      `json:"cost_rows" doc:"of them: rows of sessions, of the audit and of sign-ins"`
+	CostHashing    Span       `json:"cost_hashing" doc:"of them: a processor's time for passwords, each at the quickest that one took; API keys are not hashed"`
 	LastLogin      time.Time  `json:"last_login"`
 	Sources        []SourceOf `json:"sources" doc:"the busiest addresses"`
+}
+
+// Dialogue is a dialect and the logins over it.
+type Dialogue struct {
+	Dialect   string `json:"dialect"`
+	Logins    int64  `json:"logins"`
+	WhileLive int64  `json:"while_live" doc:"logins while the session before still lived, whichever dialect that was of"`
 }
 
 // SourceOf is an address and its logins.

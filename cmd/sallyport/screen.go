@@ -132,6 +132,12 @@ func (s *screen) text(name string, v reflect.Value) (string, error) {
 			return harmless(strings.Join(value, "/")), nil
 		}
 		return harmless(strings.Join(value, " ")), nil
+	case []api.Dialogue:
+		var list []string
+		for _, one := range value {
+			list = append(list, fmt.Sprintf("%s (%d)", one.Dialect, one.Logins))
+		}
+		return harmless(strings.Join(list, " ")), nil
 	case []api.SourceOf:
 		var list []string
 		for _, one := range value {
