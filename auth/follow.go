@@ -11,14 +11,14 @@ import (
 // feed is how far this node has followed the stream of what ended.
 type feed struct {
 	mu    sync.Mutex // one follower at a time
-	seen  uint64
+	seen  Position
 	asked atomic.Int64 // when the store was last asked with success, Unix nanoseconds
 }
 
 // fresh says whether a verdict may be given from memory.
 func (f *feed) fresh(now int64) bool { return now-f.asked.Load() < int64(feedFreshness) }
 
-func (f *feed) heard(head uint64, now time.Time) {
+func (f *feed) heard(head Position, now time.Time) {
 	f.seen = head
 	f.asked.Store(now.UnixNano())
 }
@@ -48,7 +48,7 @@ func (s *Service) follow(ctx context.Context) {
 		for _, n := range notices {
 			s.obey(n)
 			s.counts.lag.heard(n, s.clock())
-			s.feed.seen = n.Seq
+			s.feed.seen = n.Position()
 		}
 		s.followers.advance(notices)
 		if len(notices) < feedBatch {
@@ -59,18 +59,21 @@ func (s *Service) follow(ctx context.Context) {
 	}
 }
 
-// startAfresh forgets everything: notices that this node has not seen are gone.
+// startAfresh forgets everything: notices that this node has not seen are gone, or
+// the store is not the one that it was, and has lost what this node remembers of
+// it: sessions that nobody can end any more, and the lease of its ids.
 func (s *Service) startAfresh(ctx context.Context, now time.Time) bool {
 	head, err := s.store.FeedHead(ctx)
 	if err != nil {
 		s.log.Error("cannot find the end of the feed", "error", err)
 		return false
 	}
+	s.ids.giveUp()
 	s.dir.forgetAll()
 	s.cache.clear()
 	s.feed.heard(head, now)
-	s.followers.restart(head, now)
-	s.log.Warn("was away longer than the feed is kept; forgot all cached sessions")
+	s.followers.restart(head, now, s.clock().Add(feedFreshness))
+	s.log.Warn("the feed does not go on where it was left: this node was away for too long, or the database was restored or changed hands; forgot all cached sessions")
 	return true
 }
 

@@ -8,11 +8,12 @@ import (
 )
 
 // Progress is how far this node has followed the feed. It has obeyed every notice
-// up to Seq, and what anybody ended before At is among them.
+// up to its position, and what anybody ended before At is among them.
 type Progress struct {
-	Seq   uint64
-	At    time.Time // by this node's clock
-	Epoch uint64    // grows when the node had to start afresh: positions from before mean nothing
+	Position
+	At      time.Time // by this node's clock
+	Epoch   uint64    // grows when the node had to start afresh: positions from before mean nothing
+	Settled time.Time // until then other nodes may vouch for what was lost when it did; zero: nothing was
 }
 
 // followers is what other processes that keep verdicts of this node are told
@@ -21,6 +22,7 @@ type followers struct {
 	mu        sync.Mutex
 	at        Progress
 	recent    []Notice      // the newest, without a gap, up to at.Seq; elements never change
+	before    Position      // of what came before them
 	news      chan struct{} // closed at the next progress
 	listeners int
 	wake      chan struct{} // holds one: look into the store now
@@ -51,9 +53,9 @@ func (s *Service) Listen() (stop func()) {
 }
 
 // Feed returns up to limit notices after a position, in order, of those that this
-// node has obeyed. A position whose followers are gone, is [ErrNotFound], see
-// [Store].
-func (s *Service) Feed(ctx context.Context, after uint64, limit int) ([]Notice, error) {
+// node has obeyed. A position that the feed does not go on from is [ErrNotFound],
+// see [Store].
+func (s *Service) Feed(ctx context.Context, after Position, limit int) ([]Notice, error) {
 	notices, reached, known := s.followers.since(after, limit)
 	if known {
 		return notices, nil
@@ -70,24 +72,6 @@ func (s *Service) Feed(ctx context.Context, after uint64, limit int) ([]Notice, 
 	return notices, nil
 }
 
-// NoticeAt is the notice at a position. Who kept it can tell that the feed is
-// still the one that it followed: a position alone looks the same when the
-// database was restored from a backup and has grown again. [ErrNotFound] says that
-// the position is not kept any more, or was not reached.
-func (s *Service) NoticeAt(ctx context.Context, seq uint64) (Notice, error) {
-	if seq == 0 {
-		return Notice{}, ErrNotFound
-	}
-	notices, err := s.store.Feed(ctx, seq-1, 1)
-	switch {
-	case err != nil:
-		return Notice{}, fmt.Errorf("reading the feed: %w", err)
-	case len(notices) == 0:
-		return Notice{}, ErrNotFound
-	}
-	return notices[0], nil
-}
-
 func (f *followers) listen(more int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -95,18 +79,21 @@ func (f *followers) listen(more int) {
 }
 
 // since is what is remembered after a position; false if that is not all of it.
-func (f *followers) since(after uint64, limit int) (notices []Notice, reached uint64, known bool) {
+func (f *followers) since(after Position, limit int) (notices []Notice, reached uint64, known bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if after >= f.at.Seq {
-		return nil, f.at.Seq, true
-	}
-	missing := f.at.Seq - after
-	if missing > uint64(len(f.recent)) {
+	if after.Seq > f.at.Seq || f.at.Seq-after.Seq > uint64(len(f.recent)) {
 		return nil, f.at.Seq, false
 	}
-	notices = f.recent[len(f.recent)-int(missing):]
-	notices = notices[:min(len(notices), limit)]
+	first := len(f.recent) - int(f.at.Seq-after.Seq)
+	last := f.before
+	if first > 0 {
+		last = f.recent[first-1].Position()
+	}
+	if last != after {
+		return nil, f.at.Seq, false
+	}
+	notices = f.recent[first:min(len(f.recent), first+limit)]
 	return notices[:len(notices):len(notices)], f.at.Seq, true
 }
 
@@ -114,11 +101,12 @@ func (f *followers) since(after uint64, limit int) (notices []Notice, reached ui
 func (f *followers) advance(notices []Notice) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, n := range notices {
-		f.at.Seq = n.Seq
+	for i := range notices {
+		f.at.Position = notices[i].Position()
 	}
-	if len(f.recent)+len(notices) > 2*maxRecent { // others may be reading the old ones
-		f.recent = append(make([]Notice, 0, 2*maxRecent+len(notices)), f.recent[max(0, len(f.recent)-maxRecent):]...)
+	if old := len(f.recent) - maxRecent; old > 0 && len(f.recent)+len(notices) > 2*maxRecent { // others may be reading the old ones
+		f.before = f.recent[old-1].Position()
+		f.recent = append(make([]Notice, 0, 2*maxRecent+len(notices)), f.recent[old:]...)
 	}
 	f.recent = append(f.recent, notices...)
 }
@@ -132,11 +120,11 @@ func (f *followers) vouch(at time.Time) {
 }
 
 // restart begins at a position that has nothing to do with the one before.
-func (f *followers) restart(seq uint64, at time.Time) {
+func (f *followers) restart(head Position, at, settled time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.at = Progress{Seq: seq, At: at, Epoch: f.at.Epoch + 1}
-	f.recent = nil
+	f.at = Progress{Position: head, At: at, Epoch: f.at.Epoch + 1, Settled: settled}
+	f.recent, f.before = nil, head
 	f.tell()
 }
 
@@ -161,8 +149,9 @@ func (f *followers) ended() {
 }
 
 // keepFollowing follows the feed until the context ends: now and then, and soon
-// after this node ended something.
+// after this node ended something, or another and the store says so.
 func (s *Service) keepFollowing(ctx context.Context) {
+	news := s.store.News()
 	tick := time.NewTicker(feedInterval)
 	defer tick.Stop()
 	for {
@@ -171,6 +160,7 @@ func (s *Service) keepFollowing(ctx context.Context) {
 			return
 		case <-tick.C:
 		case <-s.followers.wake:
+		case <-news:
 		}
 		s.follow(ctx)
 		select {

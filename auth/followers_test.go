@@ -62,19 +62,16 @@ func TestProgress(t *testing.T) {
 			t.Error("it was looked for though the listener went")
 		}
 
-		notices, err := k.service.Feed(t.Context(), before.Seq, 100)
+		notices, err := k.service.Feed(t.Context(), before.Position, 100)
 		if err != nil || len(notices) != 5 || notices[0].Seq != before.Seq+1 || notices[4].ID != uint64(k.key) {
 			t.Errorf("the feed is %v, %v", notices, err)
 		}
-		if some, err := k.service.Feed(t.Context(), before.Seq+1, 2); err != nil || len(some) != 2 || some[0].Seq != before.Seq+2 {
+		if some, err := k.service.Feed(t.Context(), notices[0].Position(), 2); err != nil || len(some) != 2 || some[0].Seq != before.Seq+2 {
 			t.Errorf("a part of the feed is %v, %v", some, err)
 		}
-		if n, err := k.service.NoticeAt(t.Context(), before.Seq+1); err != nil || n.Seq != notices[0].Seq || n.Kind != notices[0].Kind || n.ID != notices[0].ID {
-			t.Errorf("the notice is %v, %v", n, err)
-		}
-		for _, seq := range []uint64{0, before.Seq + 100} {
-			if _, err := k.service.NoticeAt(t.Context(), seq); !errors.Is(err, auth.ErrNotFound) {
-				t.Errorf("the notice at %d: %v", seq, err)
+		for _, at := range []auth.Position{{}, {Seq: before.Seq}, {Seq: before.Seq + 1, Mark: notices[1].Mark}, {Seq: before.Seq + 5}, {Seq: before.Seq + 100, Mark: notices[4].Mark}} {
+			if list, err := k.service.Feed(t.Context(), at, 100); !errors.Is(err, auth.ErrNotFound) {
+				t.Errorf("from a position of another feed, %v: %v, %v", at, list, err)
 			}
 		}
 	})
@@ -127,13 +124,13 @@ func TestFeedOfManyNotices(t *testing.T) {
 		if _, err := k.store.Apply(t.Context(), &w); err != nil {
 			t.Fatal(err)
 		}
-		if notices, err := k.service.Feed(t.Context(), before.Seq, 100); err != nil || len(notices) > 0 {
+		if notices, err := k.service.Feed(t.Context(), before.Position, 100); err != nil || len(notices) > 0 {
 			t.Errorf("%d notices that nobody has obeyed: %v", len(notices), err)
 		}
 		settle(k)
-		seq := before.Seq
+		at := before.Position
 		for {
-			notices, err := k.service.Feed(t.Context(), seq, 777)
+			notices, err := k.service.Feed(t.Context(), at, 777)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -141,13 +138,14 @@ func TestFeedOfManyNotices(t *testing.T) {
 				break
 			}
 			for _, notice := range notices {
-				if seq++; notice.Seq != seq {
-					t.Fatalf("%d follows %d", notice.Seq, seq-1)
+				if notice.Seq != at.Seq+1 {
+					t.Fatalf("%d follows %d", notice.Seq, at.Seq)
 				}
+				at = notice.Position()
 			}
 		}
-		if p, _ := k.service.Progress(); seq != p.Seq || seq < before.Seq+1 {
-			t.Errorf("the feed ends at %d, and the node is at %d", seq, p.Seq)
+		if p, _ := k.service.Progress(); at != p.Position || at.Seq < before.Seq+1 {
+			t.Errorf("the feed ends at %v, and the node is at %v", at, p.Position)
 		}
 	})
 }

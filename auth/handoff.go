@@ -35,10 +35,24 @@ func (s *Service) IssueHandOff(ctx context.Context, h *HandOff) (string, error) 
 	case err != nil:
 		return "", lookupFailed(err)
 	}
-	id, err := s.ids.take(ctx)
-	if err != nil {
-		return "", lookupFailed(err)
+	for try := 1; ; try++ {
+		id, err := s.ids.take(ctx)
+		if err != nil {
+			return "", lookupFailed(err)
+		}
+		token, err := s.issueHandOffAs(ctx, id, h, who, now)
+		switch {
+		case err == nil:
+			return token, nil
+		case !errors.Is(err, ErrExists) || try == idTries:
+			return "", endingFailed(err)
+		}
+		s.ids.taken(id)
 	}
+}
+
+// issueHandOffAs keeps the hand-off under an id. [ErrExists] says that it is taken.
+func (s *Service) issueHandOffAs(ctx context.Context, id SessionID, h *HandOff, who *Identity, now time.Time) (string, error) {
 	token, digest := s.Keys().Mint(secret.FormNative, uint64(id))
 	event := audit.Event{At: now, Kind: audit.HandOff, Session: uint64(id), Dialect: h.Mount.Dialect, Mount: h.Mount.Name,
 		Source: h.Origin.Source.String(), Request: h.Origin.Request}
@@ -46,11 +60,11 @@ func (s *Service) IssueHandOff(ctx context.Context, h *HandOff) (string, error) 
 	if h.Actor != nil {
 		event.Actor = h.Actor.name()
 	}
-	_, err = s.store.Apply(ctx, &WriteSet{Events: []audit.Event{event}, HandOffs: []HandOffRow{{
+	_, err := s.store.Apply(ctx, &WriteSet{Events: []audit.Event{event}, HandOffs: []HandOffRow{{
 		ID: id, Digest: digest, Principal: h.Principal, Dialect: h.Mount.Dialect, Attrs: h.Attrs,
 		Issued: now, Expires: now.Add(h.Span)}}})
 	if err != nil {
-		return "", endingFailed(fmt.Errorf("keeping a hand-off: %w", err))
+		return "", fmt.Errorf("keeping a hand-off: %w", err)
 	}
 	return token, nil
 }
@@ -65,10 +79,27 @@ func (s *Service) Redeem(ctx context.Context, m *Mount, token string, form secre
 	if refusal != nil {
 		return Grant{}, refusal
 	}
-	id, err := s.ids.take(ctx)
-	if err != nil {
-		return Grant{}, lookupFailed(err)
+	for try := 1; ; try++ {
+		id, err := s.ids.take(ctx)
+		if err != nil {
+			return Grant{}, lookupFailed(err)
+		}
+		grant, err := s.redeemAs(ctx, id, m, &row, who, form, from, now)
+		switch {
+		case err == nil:
+			return grant, nil
+		case errors.Is(err, ErrConflict):
+			return Grant{}, refuseUnknown
+		case !errors.Is(err, ErrExists) || try == idTries:
+			return Grant{}, endingFailed(err)
+		}
+		s.ids.taken(id)
 	}
+}
+
+// redeemAs begins the session of a hand-off under an id. [ErrExists] says that it is
+// taken, [ErrConflict] that another has redeemed it.
+func (s *Service) redeemAs(ctx context.Context, id SessionID, m *Mount, row *HandOffRow, who *Identity, form secret.Form, from Origin, now time.Time) (Grant, error) {
 	wire, digest := s.Keys().Mint(form, uint64(id))
 	session := SessionRow{ID: id, Digest: digest, Principal: row.Principal, Dialect: row.Dialect, Source: from.Source,
 		Attrs: row.Attrs, Life: m.Policy.Begin(now)}
@@ -80,12 +111,8 @@ func (s *Service) Redeem(ctx context.Context, m *Mount, token string, form secre
 		w.End = []End{{Principal: row.Principal, Except: id}}
 	}
 	mark := s.cache.mark(id)
-	_, err = s.store.Apply(ctx, &w)
-	switch {
-	case errors.Is(err, ErrConflict):
-		return Grant{}, refuseUnknown
-	case err != nil:
-		return Grant{}, endingFailed(fmt.Errorf("redeeming a hand-off: %w", err))
+	if _, err := s.store.Apply(ctx, &w); err != nil {
+		return Grant{}, fmt.Errorf("redeeming a hand-off: %w", err)
 	}
 	v := verdict{candidate: candidate{principal: row.Principal}, who: who}
 	return Grant{Session: s.begun(&session, &v, mark, now), Token: wire}, nil

@@ -316,7 +316,7 @@ func (f *faulty) Apply(ctx context.Context, w *auth.WriteSet) (auth.Result, erro
 	return result, err
 }
 
-func (f *faulty) Feed(ctx context.Context, after uint64, limit int) ([]auth.Notice, error) {
+func (f *faulty) Feed(ctx context.Context, after auth.Position, limit int) ([]auth.Notice, error) {
 	if f.lost.Swap(false) {
 		return nil, auth.ErrNotFound
 	}
@@ -339,9 +339,9 @@ func (f *faulty) Live(ctx context.Context, c auth.Capped, now time.Time, most in
 	return f.Store.Live(ctx, c, now, most)
 }
 
-func (f *faulty) FeedHead(ctx context.Context) (uint64, error) {
+func (f *faulty) FeedHead(ctx context.Context) (auth.Position, error) {
 	if err := f.fault(); err != nil {
-		return 0, err
+		return auth.Position{}, err
 	}
 	return f.Store.FeedHead(ctx)
 }

@@ -49,7 +49,7 @@ func (l *lag) heard(n Notice, now time.Time) {
 		return
 	}
 	at := n.At
-	n.Seq, n.At = 0, time.Time{}
+	n.Seq, n.Mark, n.At = 0, 0, time.Time{}
 	l.mu.Lock()
 	if own, ok := l.own[n]; ok {
 		now = own

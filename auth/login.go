@@ -106,10 +106,24 @@ func (s *Service) issue(ctx context.Context, a *Attempt, v *verdict, settled *se
 	if len(a.Attrs) > MaxAttrs {
 		return fail(fmt.Errorf("%w: %d bytes of attributes", ErrInvalid, len(a.Attrs)))
 	}
-	id, err := s.ids.take(ctx)
-	if err != nil {
-		return fail(err)
+	for try := 1; ; try++ {
+		id, err := s.ids.take(ctx)
+		if err != nil {
+			return fail(err)
+		}
+		grant, err := s.issueAs(ctx, id, a, v, settled, use, now)
+		switch {
+		case err == nil:
+			return grant, nil
+		case !errors.Is(err, ErrExists) || try == idTries:
+			return fail(err)
+		}
+		s.ids.taken(id)
 	}
+}
+
+// issueAs begins the session under an id. [ErrExists] says that it is taken.
+func (s *Service) issueAs(ctx context.Context, id SessionID, a *Attempt, v *verdict, settled *settled, use fairUse, now time.Time) (Grant, error) {
 	token, digest := s.Keys().Mint(a.Form, uint64(id))
 	w := loginSet{}
 	w.row[0] = SessionRow{ID: id, Digest: digest, Principal: v.principal, Dialect: a.Mount.Dialect,
@@ -135,7 +149,7 @@ func (s *Service) issue(ctx context.Context, a *Attempt, v *verdict, settled *se
 	}
 	mark := s.cache.mark(id)
 	if _, err := s.store.Apply(ctx, &w.set); err != nil {
-		return fail(fmt.Errorf("keeping a session: %w", err))
+		return Grant{}, fmt.Errorf("keeping a session: %w", err)
 	}
 	settled.done(true)
 	grant := Grant{Session: s.begun(row, v, mark, now), Token: token}

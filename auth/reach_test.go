@@ -170,4 +170,4 @@ func (k *kit) deafNode() *auth.Service {
 
 type deaf struct{ *faulty }
 
-func (deaf) Feed(context.Context, uint64, int) ([]auth.Notice, error) { return nil, errBroken }
+func (deaf) Feed(context.Context, auth.Position, int) ([]auth.Notice, error) { return nil, errBroken }

@@ -95,7 +95,7 @@ func Open(ctx context.Context, store Store, o Options) (*Service, error) {
 		return nil, fmt.Errorf("finding the end of the feed: %w", err)
 	}
 	s.feed.heard(head, now)
-	s.followers.restart(head, now)
+	s.followers.restart(head, now, time.Time{})
 	if err := s.ids.fill(ctx); err != nil {
 		s.log.Error("the store cannot be written to: logins will be refused, checks go on", "error", err)
 	}

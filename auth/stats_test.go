@@ -146,12 +146,12 @@ func (s *stamped) stamp(ctx context.Context) {
 	head, _ := s.FeedHead(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for uint64(len(s.at)) <= head {
+	for uint64(len(s.at)) <= head.Seq {
 		s.at = append(s.at, s.now())
 	}
 }
 
-func (s *stamped) Feed(ctx context.Context, after uint64, limit int) ([]auth.Notice, error) {
+func (s *stamped) Feed(ctx context.Context, after auth.Position, limit int) ([]auth.Notice, error) {
 	list, err := s.Store.Feed(ctx, after, limit)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -36,18 +36,29 @@ type Store interface {
 	Apply(ctx context.Context, w *WriteSet) (Result, error)
 
 	// Lease reserves n ids for this process and returns the first. No id is ever
-	// leased twice, and a later lease is of larger ids.
+	// leased twice, and a later lease is of larger ids, also than those of all
+	// sessions and hand-offs there are: so that a store that was set back to an
+	// earlier state, and does not know of the latest leases, leases nothing that is
+	// taken.
 	Lease(ctx context.Context, n uint64) (SessionID, error)
 
 	// Feed returns up to limit notices after the given position, in order.
 	// Positions have no gap that is filled in later: whoever has seen position p
-	// has seen all before it. A position older than what is kept, or beyond the
-	// newest (a backup was restored), is ErrNotFound: the follower must forget
-	// what it has cached and begin at FeedHead.
-	Feed(ctx context.Context, after uint64, limit int) ([]Notice, error)
+	// has seen all before it. A position whose notice is not kept, or is another
+	// than the one with that mark, is ErrNotFound: the follower must forget what it
+	// has cached and begin at FeedHead. All positions become so when the store may
+	// have lost what it said was durable: a backup was restored, or a replica took
+	// over that need not have had everything.
+	Feed(ctx context.Context, after Position, limit int) ([]Notice, error)
 
-	// FeedHead is the position of the newest notice, 0 if there never was one.
-	FeedHead(ctx context.Context) (uint64, error)
+	// FeedHead is the position of the newest notice; if there never was one, its
+	// Seq is 0.
+	FeedHead(ctx context.Context) (Position, error)
+
+	// News receives soon after another process announced something, if the store
+	// can tell: then it is worth asking Feed now and not in a while. It may miss
+	// any, and receive for nothing. Of many at once it receives once. It may be nil.
+	News() <-chan struct{}
 
 	// Guards calls f for each guard row there is, at start.
 	Guards(ctx context.Context, f func(GuardRow) error) error
@@ -183,6 +194,7 @@ const (
 // follows to learn what it must not believe any more.
 type Notice struct {
 	Seq  uint64 // position, grows by one
+	Mark uint64 // tells it from any other that may ever stand there, see [Position]
 	Kind NoticeKind
 	ID   uint64    // SessionID, PrincipalID or AccountID
 	At   time.Time // when it was announced, just before its commit, by the store's own clock; zero: not known

@@ -41,7 +41,7 @@ type FeedOptions struct {
 //	               the last of it. It comes five times a second, and only while this node knows what
 //	               the others end.
 //	event: reset   what was said before does not connect to what follows: forget everything. It comes first
-//	               where no position was given, or one that is gone.
+//	               where no position was given, or one that is gone or of another history of the database.
 //
 // at is measured by the monotonic clock, whatever somebody sets the machine's to,
 // and the first one is of after the request came. So whoever asked at t0 of its own
@@ -154,12 +154,12 @@ func refuseFollower(w http.ResponseWriter, err error) {
 // follow says what ended since the follower was last here, and goes on so.
 func (f *Feed) follow(w http.ResponseWriter, r *http.Request, a *auth.Attempt, since time.Time) error {
 	stream := &stream{w: w, control: http.NewResponseController(w), patience: f.write}
-	seq, err := f.begin(r, stream)
+	progress, _ := f.o.Service.Progress()
+	epoch := progress.Epoch // of before it is looked where the follower is: what comes later is said
+	at, err := f.begin(r, stream)
 	if err != nil {
 		return err
 	}
-	progress, _ := f.o.Service.Progress()
-	epoch := progress.Epoch
 	recheck := time.NewTicker(f.recheck)
 	defer recheck.Stop()
 	for {
@@ -167,19 +167,19 @@ func (f *Feed) follow(w http.ResponseWriter, r *http.Request, a *auth.Attempt, s
 		if progress.Epoch != epoch {
 			return errPosition // the follower comes back and is told to forget
 		}
-		for seq < progress.Seq {
-			notices, err := f.o.Service.Feed(r.Context(), seq, feedPage)
+		for at.Seq < progress.Seq {
+			notices, err := f.o.Service.Feed(r.Context(), at, feedPage)
 			if err != nil || len(notices) == 0 {
 				return errors.Join(errPosition, err)
 			}
 			stream.ended(notices)
-			seq = notices[len(notices)-1].Seq
+			at = notices[len(notices)-1].Position()
 			if err := stream.send(); err != nil {
 				return err
 			}
 		}
 		if !progress.At.Before(since) {
-			stream.alive(f.base.UnixMicro()+progress.At.Sub(f.base).Microseconds(), seq)
+			stream.alive(f.base.UnixMicro()+progress.At.Sub(f.base).Microseconds(), at.Seq)
 			since = progress.At.Add(1)
 			if err := stream.send(); err != nil {
 				return err
@@ -211,31 +211,45 @@ func (f *Feed) again(ctx context.Context, a *auth.Attempt) error {
 	return err
 }
 
-// begin finds where the follower left off, or has it start afresh. The position
-// counts before it is looked up: what comes later is said.
-func (f *Feed) begin(r *http.Request, stream *stream) (uint64, error) {
-	ctx := r.Context()
-	progress, _ := f.o.Service.Progress()
+// begin finds where the follower left off, or has it start afresh.
+func (f *Feed) begin(r *http.Request, stream *stream) (auth.Position, error) {
 	if said, ok := parseEventID(r.Header.Get("Last-Event-ID")); ok {
-		here, err := f.o.Service.NoticeAt(ctx, said.Seq)
+		_, err := f.o.Service.Feed(r.Context(), said, 1)
 		switch {
-		case err == nil && here.Kind == said.Kind && here.ID == said.ID:
+		case err == nil:
 			stream.begin()
-			return said.Seq, stream.send()
-		case err != nil && !errors.Is(err, auth.ErrNotFound):
+			return said, stream.send()
+		case !errors.Is(err, auth.ErrNotFound):
 			refuseFollower(stream.w, auth.Refuse(auth.Unavailable, err))
-			return 0, err
+			return said, err
 		}
 	}
-	last, err := f.o.Service.NoticeAt(ctx, progress.Seq)
-	if errors.Is(err, auth.ErrNotFound) {
-		last, err = auth.Notice{Seq: progress.Seq}, nil
+	if err := f.settled(r.Context()); err != nil {
+		return auth.Position{}, err
 	}
-	if err != nil {
-		refuseFollower(stream.w, auth.Refuse(auth.Unavailable, err))
-		return 0, err
-	}
+	progress, _ := f.o.Service.Progress()
 	stream.begin()
-	stream.reset(last)
-	return progress.Seq, stream.send()
+	stream.reset(progress.Position)
+	return progress.Position, stream.send()
+}
+
+// settled waits, after this node had to start afresh, until the others must have
+// noticed too: a follower who forgets everything before may be told by one of them
+// what was lost, and believe it.
+func (f *Feed) settled(ctx context.Context) error {
+	progress, _ := f.o.Service.Progress()
+	wait := progress.Settled.Sub(f.o.Service.Now())
+	if progress.Settled.IsZero() || wait <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-f.stopped:
+		return errStopping
+	}
 }

@@ -68,7 +68,7 @@ func (s *stream) send() error {
 // ended says what must not be believed any more.
 func (s *stream) ended(notices []auth.Notice) {
 	for i := range notices {
-		s.event("ended", &notices[i])
+		s.event("ended", notices[i].Position())
 		s.events = append(s.events, "data: {"...)
 		switch n := &notices[i]; n.Kind {
 		case auth.EndedSession:
@@ -87,9 +87,9 @@ func (s *stream) ended(notices []auth.Notice) {
 	}
 }
 
-// reset says that everything must be forgotten, and what the last notice was.
-func (s *stream) reset(last auth.Notice) {
-	s.event("reset", &last)
+// reset says that everything must be forgotten, and where the feed stands.
+func (s *stream) reset(head auth.Position) {
+	s.event("reset", head)
 	s.events = append(s.events, "data: {}\n\n"...)
 }
 
@@ -101,10 +101,9 @@ func (s *stream) alive(at int64, seq uint64) {
 	s.events = append(s.events, "}\n\n"...)
 }
 
-func (s *stream) event(name string, n *auth.Notice) {
-	s.number("id: ", n.Seq)
-	s.number("-", uint64(n.Kind))
-	s.number("-", n.ID)
+func (s *stream) event(name string, at auth.Position) {
+	s.number("id: ", at.Seq)
+	s.number("-", at.Mark)
 	s.events = append(s.events, "\nevent: "...)
 	s.events = append(s.events, name...)
 	s.events = append(s.events, '\n')
@@ -114,20 +113,13 @@ func (s *stream) number(before string, n uint64) {
 	s.events = strconv.AppendUint(append(s.events, before...), n, 10)
 }
 
-// parseEventID reads an id that event wrote: a position, and the notice that
-// stands there, by which a feed that was restored from a backup is told from the
-// one that the follower knows.
-func parseEventID(id string) (n auth.Notice, ok bool) {
-	if len(id) > 64 {
-		return n, false
-	}
-	seq, rest, _ := strings.Cut(id, "-")
-	kind, about, _ := strings.Cut(rest, "-")
-	var err1, err2, err3 error
-	var k uint64
-	n.Seq, err1 = strconv.ParseUint(seq, 10, 64)
-	k, err2 = strconv.ParseUint(kind, 10, 8)
-	n.ID, err3 = strconv.ParseUint(about, 10, 64)
-	n.Kind = auth.NoticeKind(k)
-	return n, err1 == nil && err2 == nil && err3 == nil && n.Seq > 0
+// parseEventID reads an id that event wrote: a position and its mark, by which a feed
+// that was set back is told from the one that the follower knows. Ids of another
+// form, as older versions wrote them, are nobody's.
+func parseEventID(id string) (at auth.Position, ok bool) {
+	seq, mark, _ := strings.Cut(id, "-")
+	var err1, err2 error
+	at.Seq, err1 = strconv.ParseUint(seq, 10, 64)
+	at.Mark, err2 = strconv.ParseUint(mark, 10, 64)
+	return at, err1 == nil && err2 == nil
 }

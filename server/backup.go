@@ -115,6 +115,9 @@ func Restore(ctx context.Context, cfg *config.Config, o RestoreOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := sqlite.NewHistory(copied); err != nil {
+		return err
+	}
 	if !missing(copied + "-wal") { // a rename would leave behind what is in it
 		return errors.New("restoring: the copy could not be closed whole, nothing was changed")
 	}

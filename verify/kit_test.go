@@ -278,7 +278,7 @@ func (v *verifier) caughtUp() {
 	v.Helper()
 	head, err := v.store.FeedHead(context.Background())
 	v.must(err)
-	v.await("the end of the feed", func() bool { return v.cache.at(head) })
+	v.await("the end of the feed", func() bool { return v.cache.at(head.Seq) })
 }
 
 // want says what a check must say, and whether from memory.

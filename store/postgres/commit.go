@@ -36,13 +36,14 @@ type committer struct {
 	pool     *pool
 	stopped  context.Context // ends when the store is closed for good
 	patience time.Duration
+	others   *waker
 	name     int64
 	n        int64
 	away     bool // the last commit failed because the database was away
 }
 
-func newCommitter(ctx context.Context, p *pool, patience time.Duration) *committer {
-	c := &committer{pool: p, stopped: ctx, patience: patience}
+func newCommitter(ctx context.Context, p *pool, others *waker, patience time.Duration) *committer {
+	c := &committer{pool: p, stopped: ctx, others: others, patience: patience}
 	c.rename()
 	return c
 }
@@ -66,6 +67,9 @@ func (c *committer) commit(plan func(writer, n int64) *plan) error {
 		at, err := c.send(p)
 		if isLost(err) && at >= 0 {
 			err = c.resolve(err)
+		}
+		if c.others.full(p, at, err) {
+			continue
 		}
 		c.away = isLost(err) || isElsewhere(err) || errors.Is(err, ErrUnknown)
 		if !c.helps(err) || (known && c.away) || pause(patient, wait) != nil {

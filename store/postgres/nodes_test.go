@@ -55,10 +55,13 @@ func (n *nodes) Lease(ctx context.Context, k uint64) (auth.SessionID, error) {
 	return n.any().Lease(ctx, k)
 }
 
-func (n *nodes) Feed(ctx context.Context, after uint64, limit int) ([]auth.Notice, error) {
+func (n *nodes) Feed(ctx context.Context, after auth.Position, limit int) ([]auth.Notice, error) {
 	return n.any().Feed(ctx, after, limit)
 }
-func (n *nodes) FeedHead(ctx context.Context) (uint64, error) { return n.any().FeedHead(ctx) }
+func (n *nodes) FeedHead(ctx context.Context) (auth.Position, error) {
+	return n.any().FeedHead(ctx)
+}
+func (n *nodes) News() <-chan struct{} { return n.stores[0].News() }
 
 func (n *nodes) Guards(ctx context.Context, f func(auth.GuardRow) error) error {
 	return n.any().Guards(ctx, f)
@@ -122,9 +125,13 @@ func TestFollower(t *testing.T) {
 	defer func() { _ = n.Close() }()
 	const callers, each = 24, 40
 	var answered sync.Map // principal: its notice is in the feed
+	after, err := n.FeedHead(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	done := make(chan error, 1)
 	go func() {
-		seen, after := map[uint64]bool{}, uint64(0)
+		seen := map[uint64]bool{}
 		for size := 1; len(seen) < callers*each; size = size%13 + 1 {
 			var due []uint64
 			answered.Range(func(k, _ any) bool { due = append(due, k.(uint64)); return true })
@@ -135,17 +142,17 @@ func TestFollower(t *testing.T) {
 					return
 				}
 				for _, notice := range part {
-					if notice.Seq != after+1 || seen[notice.ID] {
-						done <- fmt.Errorf("after position %d came %+v", after, notice)
+					if notice.Seq != after.Seq+1 || seen[notice.ID] {
+						done <- fmt.Errorf("after position %d came %+v", after.Seq, notice)
 						return
 					}
-					after, seen[notice.ID] = notice.Seq, true
+					after, seen[notice.ID] = notice.Position(), true
 				}
 				full = len(part) == size
 			}
 			for _, id := range due {
 				if !seen[id] {
-					done <- fmt.Errorf("the end of %d was answered, and a follower at %d has not seen it", id, after)
+					done <- fmt.Errorf("the end of %d was answered, and a follower at %d has not seen it", id, after.Seq)
 					return
 				}
 			}

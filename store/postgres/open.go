@@ -5,7 +5,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -38,18 +41,26 @@ type Store struct {
 	name  string // for people
 	log   *slog.Logger
 	queue *queue
+	feed  feedQueries
+	waker waker
 	write *pool
 	hot   *pool
 	cold  *pool
 	sweep sweeper
 
+	history atomic.Pointer[string]             // of the last look at the feed
+	hangUp  atomic.Pointer[context.CancelFunc] // ends the connection that listens
+	news    chan struct{}                      // holds one: another node told the feed something; nil: nobody says so
+
 	updating chan struct{} // holds one: that of this node which has an Update
 
-	patience time.Duration
-	stopped  context.Context
-	stop     context.CancelFunc
-	writing  sync.WaitGroup
-	closing  sync.Once
+	patience  time.Duration
+	stopped   context.Context
+	stop      context.CancelFunc
+	deafen    context.CancelFunc // ends listening
+	writing   sync.WaitGroup
+	listening sync.WaitGroup
+	closing   sync.Once
 }
 
 var _ auth.Store = (*Store)(nil)
@@ -79,10 +90,13 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context, config *pgxpool.Config, writers int, hot int32) (err error) {
-	prepare, err := s.prepare(ctx, config)
+	engine, err := s.prepare(ctx, config)
 	if err != nil {
 		return answered(err, true)
 	}
+	s.feed, s.sweep.take = newFeedQueries(engine.history), sweepTurn(engine.advisory)
+	s.waker.name = strconv.FormatUint(rand.Uint64(), 36) //nolint:gosec // a name, no secret
+	s.waker.on.Store(engine.notifies)
 	s.stopped, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
@@ -92,7 +106,10 @@ func (s *Store) open(ctx context.Context, config *pgxpool.Config, writers int, h
 	if s.cold, err = openPool(s.stopped, config, cold); err != nil {
 		return err
 	}
-	if prepare {
+	// Prepared statements and LISTEN belong to a session, and behind PgBouncer in
+	// transaction mode the next transaction has another.
+	listening := config.ConnConfig.Copy()
+	if engine.direct && config.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheDescribe {
 		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 		// A prepared plan may be from when a table had ten rows and was best read
 		// whole. All that is prepared has an index to go by.
@@ -104,30 +121,30 @@ func (s *Store) open(ctx context.Context, config *pgxpool.Config, writers int, h
 	if s.hot, err = openPool(s.stopped, config, hot); err != nil {
 		return err
 	}
+	var hearing context.Context
+	hearing, s.deafen = context.WithCancel(s.stopped)
 	for range writers {
-		w := &writer{queue: s.queue, committer: newCommitter(s.stopped, s.write, s.patience), group: make([]*request, 0, maxGroup)}
+		w := &writer{queue: s.queue, committer: newCommitter(s.stopped, s.write, &s.waker, s.patience), group: make([]*request, 0, maxGroup)}
 		s.writing.Go(w.run)
+	}
+	if engine.direct && engine.notifies {
+		s.news = make(chan struct{}, 1)
+		s.listening.Go(func() { s.listen(hearing, listening) })
 	}
 	return nil
 }
 
-// prepare brings the schema up to date and says whether what is frequent may be
-// prepared, which halves the time of reading a row. Prepared statements belong to
-// a session, and behind PgBouncer in transaction mode the next transaction has
-// another; who has another name for the session than the server itself is such a
-// one.
-func (s *Store) prepare(ctx context.Context, config *pgxpool.Config) (direct bool, err error) {
+// prepare brings the schema up to date and says what the engine can do.
+func (s *Store) prepare(ctx context.Context, config *pgxpool.Config) (e engine, err error) {
 	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
 	if err != nil {
-		return false, err
+		return e, err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	if err := migrate(ctx, conn, config.ConnConfig, s.log); err != nil {
-		return false, err
+		return e, err
 	}
-	var pid uint32
-	err = conn.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&pid)
-	return pid == conn.PgConn().PID() && config.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheDescribe, err
+	return ask(ctx, conn)
 }
 
 // release closes what is open.
@@ -146,6 +163,8 @@ func (s *Store) Close() error {
 	s.closing.Do(func() {
 		s.queue.close()
 		s.writing.Wait()
+		s.deafen()
+		s.listening.Wait()
 		s.release()
 	})
 	return nil

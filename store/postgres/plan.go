@@ -22,6 +22,7 @@ type plan struct {
 	part  part
 	audit auditEntry
 	sets  []*auth.WriteSet
+	tells bool // something to the feed
 }
 
 // step is what a statement of the batch is about.
@@ -56,22 +57,21 @@ func (p *plan) queue(set int, query string, args ...any) {
 func (p *plan) counts() { p.steps[len(p.steps)-1].counts = true }
 
 // makePlan plans a group as commit n of a writer.
-func makePlan(group []*request, writer, n int64) *plan {
+func makePlan(group []*request, writer, n int64, others *waker) *plan {
 	p := &plan{}
 	p.queue(everybody, begin)
 	p.queue(everybody, mark, writer, n)
 	if n%keptMarks == 0 {
 		p.queue(everybody, unmark, writer, n-keptMarks)
 	}
-	ends := false
 	for _, r := range group {
 		p.sets = append(p.sets, r.set)
-		ends = ends || len(r.set.End) > 0 || r.set.Use != 0
+		p.tells = p.tells || len(r.set.End) > 0 || r.set.Use != 0
 	}
 	p.passwords()
 	p.records()
 	p.guards()
-	if ends {
+	if p.tells {
 		p.queue(everybody, takeFeed)
 	}
 	for i, r := range group {
@@ -80,15 +80,18 @@ func makePlan(group []*request, writer, n int64) *plan {
 	}
 	p.write()
 	p.touches()
-	p.finish()
+	p.finish(others)
 	return p
 }
 
-// finish ends the transaction with its audit.
-func (p *plan) finish() {
+// finish ends the transaction with its audit, and wakes the others.
+func (p *plan) finish(others *waker) {
 	if p.audit.count > 0 {
 		p.queue(everybody, takeAudit)
 		p.queue(everybody, insertAudit, micros(p.audit.at), int64(p.audit.count), p.audit.body)
+	}
+	if p.tells {
+		others.wake(p)
 	}
 	p.queue(everybody, commit)
 }

@@ -102,12 +102,22 @@ func (s *Store) Lease(ctx context.Context, n uint64) (first auth.SessionID, err 
 	}
 	// A second try may lease a second block: ids last.
 	err = s.hot.read(ctx, func(ctx context.Context, c *conn) error {
-		next, err := draw(ctx, c, "session", int64(n))
+		next, found, err := one(ctx, c, pgx.RowTo[int64], leaseIDs, int64(n), int64(auth.MaxSessionID))
+		if err == nil && !found {
+			err = fmt.Errorf("%w: session ids are used up", auth.ErrInvalid)
+		}
 		first = auth.SessionID(next)
 		return err
 	})
 	return first, explain("leasing session ids", err)
 }
+
+// leaseIDs goes on from the counter, or from the largest id there is: after a
+// failover that lost commits the counter may not know of leases whose ids are in
+// use.
+const leaseIDs = `UPDATE counters SET next = greatest(next, taken.up + 1) + $1::bigint
+	FROM (SELECT greatest((SELECT max(id) FROM sessions), (SELECT max(id) FROM handoffs), 0) AS up) AS taken
+	WHERE name = 'session' AND greatest(next, taken.up + 1) <= $2::bigint - $1::bigint RETURNING next - $1::bigint`
 
 // draw takes n numbers from a counter and returns the first. Numbers are never
 // given back: what was named by one stays unambiguous in the audit.

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -18,23 +19,38 @@ const (
 )
 
 // sweepPace is how much of the caller's time must pass for each session of the
-// last round before another round begins. An index on the end of sessions would
+// last round before another round begins, on whichever node. An index on the end of sessions would
 // cost every login and every use of an idle span; going round costs the database
 // about a second for a million sessions, once a minute.
 const sweepPace = 60 * time.Microsecond
 
-// sweeper goes round the sessions in the order of their ids.
+// sweeper makes one step of this node at a time.
 type sweeper struct {
-	mu    sync.Mutex
-	after int64     // last id that was looked at
-	seen  int64     // in this round
-	next  time.Time // when another round may begin
+	mu   sync.Mutex
+	take string
 }
 
+// sweepTurn is the statement that takes the turn of sweeping until the transaction
+// ends, if no other node has it; else it answers no row. A lock on a row does that
+// everywhere; an advisory lock does it without writing, where there is one. It is
+// the transaction's, as a pooler gives the next one another session, and named
+// after the table, as several databases may be schemas of one.
+func sweepTurn(advisory bool) string {
+	if !advisory {
+		return "SELECT 1 FROM turns WHERE name = 'sweep' FOR UPDATE SKIP LOCKED"
+	}
+	return fmt.Sprintf("SELECT 1 WHERE pg_try_advisory_xact_lock(%d, 'rounds'::regclass::oid::int)", sweeping)
+}
+
+// sweeping is the first half of the advisory lock's key.
+const sweeping = 0x73776570 // "swep"
+
 // Sweeping waits for nobody: what somebody else has locked is left for the next
-// round. So it can stand in nobody's way for long.
+// round. So it can stand in nobody's way for long. The nodes go round the sessions
+// together: who has the turn goes on where the last one stopped.
 const (
-	takeSweep = "SELECT 1 FROM turns WHERE name = 'sweep' FOR UPDATE SKIP LOCKED"
+	whereSwept = "SELECT after, seen, over, had FROM rounds WHERE name = 'sessions'"
+	noteSwept  = "UPDATE rounds SET after = $1, seen = $2, over = $3, had = $4 WHERE name = 'sessions'"
 
 	sweepSessions = `WITH part AS (SELECT id FROM sessions WHERE id > $1 ORDER BY id LIMIT $2),
 		bounds AS (SELECT coalesce(max(id), 0) AS last, count(*) AS n FROM part),
@@ -74,21 +90,16 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, keep auth.Retention) (
 			return err
 		}
 		defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-		if _, mine, err := one(ctx, tx, pgx.RowTo[int], takeSweep); err != nil || !mine {
+		if _, mine, err := one(ctx, tx, pgx.RowTo[int], s.sweep.take); err != nil || !mine {
 			return err
 		}
-		w := s.sweep.copy()
-		if err := w.step(ctx, tx, now, &out); err != nil {
+		if err := sweepPartOfSessions(ctx, tx, now, &out); err != nil {
 			return err
 		}
 		if err := sweepOthers(ctx, tx, now, keep, &out); err != nil {
 			return err
 		}
-		if err := tx.Commit(ctx); err != nil {
-			return err
-		}
-		s.sweep.after, s.sweep.seen, s.sweep.next = w.after, w.seen, w.next
-		return nil
+		return tx.Commit(ctx)
 	})
 	if err != nil {
 		return auth.Swept{}, explain("sweeping", err)
@@ -96,25 +107,30 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, keep auth.Retention) (
 	return out, nil
 }
 
-func (w *sweeper) copy() *sweeper { return &sweeper{after: w.after, seen: w.seen, next: w.next} }
-
-// step looks at the next part of the sessions and removes those that are over.
-func (w *sweeper) step(ctx context.Context, tx pgx.Tx, now time.Time, out *auth.Swept) error {
-	if w.after == 0 && now.Before(w.next) {
-		return nil
-	}
-	var last, seen int64
-	if err := tx.QueryRow(ctx, sweepSessions, w.after, int64(sweepRead), micros(now)).Scan(&last, &seen, &out.Sessions); err != nil {
+// sweepPartOfSessions looks at the next part of the sessions and removes those that
+// are over. A clock that was ahead, here or on another node, does not keep a round
+// from beginning.
+func sweepPartOfSessions(ctx context.Context, tx pgx.Tx, now time.Time, out *auth.Swept) error {
+	var after, seen, over, had int64
+	if err := tx.QueryRow(ctx, whereSwept).Scan(&after, &seen, &over, &had); err != nil {
 		return err
 	}
-	w.seen += seen
-	if seen == sweepRead {
-		w.after, out.More = last, true
+	at := micros(now)
+	if rest := had * sweepPace.Microseconds(); after == 0 && over <= at && at < over+rest {
 		return nil
 	}
-	w.next = now.Add(time.Duration(w.seen) * sweepPace)
-	w.after, w.seen = 0, 0
-	return nil
+	var last, part int64
+	if err := tx.QueryRow(ctx, sweepSessions, after, int64(sweepRead), at).Scan(&last, &part, &out.Sessions); err != nil {
+		return err
+	}
+	seen += part
+	if part == sweepRead {
+		after, out.More = last, true
+	} else {
+		after, seen, over, had = 0, 0, at, seen
+	}
+	_, err := tx.Exec(ctx, noteSwept, after, seen, over, had)
+	return err
 }
 
 // sweepOthers removes what else is over.

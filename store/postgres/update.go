@@ -72,15 +72,17 @@ func (s *Store) update(ctx context.Context, f func(auth.Tx) error) (again bool, 
 		return u.again && ctx.Err() == nil, err
 	}
 	done = true
-	at := newCommitter(s.stopped, s.write, s.patience)
+	at := newCommitter(s.stopped, s.write, &s.waker, s.patience)
 	at.n = 1
-	if _, err = at.sendOver(c, u.plan(at.name)); isLost(err) {
+	p := u.plan(at.name, at.others)
+	step, err := at.sendOver(c, p)
+	if isLost(err) {
 		err = at.resolve(err)
 	}
 	if err == nil {
 		s.queue.commits.Add(1)
 	}
-	return isLost(err) || at.helps(err), explain("committing changed records", err)
+	return isLost(err) || at.helps(err) || at.others.full(p, step, err), explain("committing changed records", err)
 }
 
 // rollback undoes what is open.
@@ -111,14 +113,14 @@ func (u *update) begin() error {
 }
 
 // plan is the end of the transaction.
-func (u *update) plan(writer int64) *plan {
-	p := &plan{audit: u.audit}
+func (u *update) plan(writer int64, others *waker) *plan {
+	p := &plan{audit: u.audit, tells: u.turn || len(u.kinds) > 0}
 	p.queue(everybody, mark, writer, int64(1))
 	if len(u.kinds) > 0 {
 		p.queue(everybody, takeFeed)
 		p.queue(everybody, tell, u.kinds, u.ids)
 	}
-	p.finish()
+	p.finish(others)
 	return p
 }
 

@@ -169,7 +169,7 @@ func (w *writer) settle(group []*request) {
 func (w *writer) write(group []*request) error {
 	var p *plan
 	err := w.commit(func(writer, n int64) *plan {
-		p = makePlan(group, writer, n)
+		p = makePlan(group, writer, n, w.others)
 		return p
 	})
 	if err != nil {

@@ -43,6 +43,9 @@ func Backup(ctx context.Context, path, to string) (Contents, error) {
 	if err := vacuumInto(ctx, path, part.Name()); err != nil {
 		return Contents{}, explain("backing up", err)
 	}
+	if err := NewHistory(part.Name()); err != nil {
+		return Contents{}, err
+	}
 	found, err := Inspect(ctx, part.Name())
 	if err != nil {
 		return Contents{}, fmt.Errorf("the backup did not pass its check: %w", err)
@@ -67,6 +70,20 @@ func vacuumInto(ctx context.Context, path, to string) (err error) {
 	}
 	_, err = db.ExecContext(ctx, "VACUUM INTO ?", to)
 	return err
+}
+
+// NewHistory says of a database that it is a copy. Nobody may have it open. Whoever
+// followed the feed of the one it was made of, and then meets the copy in its
+// place, is told to forget everything: what was begun, ended and announced in
+// between is not in it.
+func NewHistory(path string) (err error) {
+	c, err := openConn(path, "synchronous = FULL")
+	if err != nil {
+		return explain("opening a copy", err)
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	_, err = c.exec("UPDATE counters SET next = random() WHERE name = 'history'")
+	return explain("marking a copy as one", err)
 }
 
 // place makes a file durable and gives it its name, if nothing else has it.

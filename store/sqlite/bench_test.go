@@ -227,9 +227,13 @@ func BenchmarkFeed(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	head, err := s.FeedHead(context.Background())
+	if err != nil {
+		b.Fatal(err)
+	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := s.Feed(context.Background(), 998, 100); err != nil {
+		if _, err := s.Feed(context.Background(), head, 100); err != nil {
 			b.Fatal(err)
 		}
 	}

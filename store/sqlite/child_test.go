@@ -159,12 +159,20 @@ func verifyAudit(t *testing.T, s *Store) map[uint64]bool {
 func TestTwoProcesses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), file)
 	s := openTest(t, path, Options{tailSize: 64})
+	begin, err := s.FeedHead(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd, each := startChild(t, path)
 	var theirs []auth.SessionID
 	each(func(id auth.SessionID) bool {
 		theirs = append(theirs, id)
 		if len(theirs)%10 == 0 {
-			own := session(auth.SessionID(1<<40+len(theirs)), 77_777)
+			free, err := s.Lease(t.Context(), 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			own := session(free, 77_777)
 			w := auth.WriteSet{Begin: []auth.SessionRow{own}, Events: []audit.Event{benchEvent(&own)}, End: []auth.End{{Principal: benchRow(uint64(id)).Principal}}}
 			r, err := s.Apply(t.Context(), &w)
 			if err != nil {
@@ -181,7 +189,7 @@ func TestTwoProcesses(t *testing.T) {
 	}
 	_ = cmd.Wait()
 	verifyAudit(t, s)
-	n, err := s.Feed(t.Context(), 0, 1000)
+	n, err := s.Feed(t.Context(), begin, 1000)
 	if err != nil || len(n) != 200 {
 		t.Errorf("%d notices, %v; want 200", len(n), err)
 	}

@@ -211,12 +211,21 @@ func (s *Store) Lease(ctx context.Context, n uint64) (first auth.SessionID, err 
 		return 0, fmt.Errorf("sqlite: %w: lease of %d ids", auth.ErrInvalid, n)
 	}
 	err = s.writer.exclusive(ctx, func(c *conn) error {
-		next, err := c.draw("session", int64(n))
-		first = auth.SessionID(next)
+		taken, err := c.one(func(r row) { first = auth.SessionID(r.int(0)) }, leaseIDs, int64(n), int64(auth.MaxSessionID))
+		if err == nil && !taken {
+			err = fmt.Errorf("%w: session ids are used up", auth.ErrInvalid)
+		}
 		return err
 	})
 	return first, explain("leasing session ids", err)
 }
+
+// leaseIDs goes on from the counter, or from the largest id there is: rows can be
+// newer than the counter if a file was put together from two.
+const leaseIDs = `UPDATE counters SET next = taken.up + 1 + ?1
+	FROM (SELECT max((SELECT next - 1 FROM counters WHERE name = 'session'), coalesce((SELECT max(id) FROM sessions), 0),
+		coalesce((SELECT max(id) FROM handoffs), 0)) AS up) AS taken
+	WHERE name = 'session' AND taken.up < ?2 - ?1 RETURNING next - ?1`
 
 // draw takes n numbers from a counter and returns the first. Numbers are never
 // given back: what was named by one stays unambiguous in the audit.

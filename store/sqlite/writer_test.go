@@ -106,8 +106,8 @@ func TestReadersDoNotWait(t *testing.T) {
 		if _, err := s.Session(t.Context(), 1); err != nil {
 			t.Error("a session whose end is not committed:", err)
 		}
-		if head, err := s.FeedHead(t.Context()); err != nil || head != 0 {
-			t.Errorf("FeedHead = %d, %v", head, err)
+		if head, err := s.FeedHead(t.Context()); err != nil || head.Seq != 0 {
+			t.Errorf("FeedHead = %v, %v", head, err)
 		}
 		if r, err := s.Latest(t.Context(), 1, benchRow(1).Issued); err != nil || r.Principal != 1 {
 			t.Errorf("Latest = %+v, %v", r, err)

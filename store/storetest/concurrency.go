@@ -207,9 +207,10 @@ func testRacingUses(t *testing.T, h Harness) {
 func testFeedUnderLoad(t *testing.T, h Harness) {
 	s := fresh(t, h)
 	const callers, each = 32, 20
+	after := headOf(t, s)
 	done := make(chan error, 1)
 	go func() {
-		seen, after := map[uint64]bool{}, uint64(0)
+		seen := map[uint64]bool{}
 		for len(seen) < callers*each {
 			part, err := s.Feed(context.Background(), after, 7)
 			if err != nil {
@@ -217,11 +218,11 @@ func testFeedUnderLoad(t *testing.T, h Harness) {
 				return
 			}
 			for _, n := range part {
-				if n.Seq != after+1 || seen[n.ID] {
-					done <- fmt.Errorf("after position %d came %+v", after, n)
+				if n.Seq != after.Seq+1 || seen[n.ID] {
+					done <- fmt.Errorf("after position %d came %+v", after.Seq, n)
 					return
 				}
-				after, seen[n.ID] = n.Seq, true
+				after, seen[n.ID] = n.Position(), true
 			}
 		}
 		done <- nil
@@ -257,7 +258,7 @@ func testClosed(t *testing.T, h Harness) {
 		"HandOff":  func() error { _, err := s.HandOff(ctx, 1); return err },
 		"Apply":    func() error { _, err := s.Apply(ctx, &auth.WriteSet{}); return err },
 		"Lease":    func() error { _, err := s.Lease(ctx, 1); return err },
-		"Feed":     func() error { _, err := s.Feed(ctx, 0, 1); return err },
+		"Feed":     func() error { _, err := s.Feed(ctx, auth.Position{}, 1); return err },
 		"FeedHead": func() error { _, err := s.FeedHead(ctx); return err },
 		"Guards":   func() error { return s.Guards(ctx, func(auth.GuardRow) error { return nil }) },
 		"Latest":   func() error { _, err := s.Latest(ctx, 1, epoch); return err },

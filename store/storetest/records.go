@@ -356,7 +356,7 @@ func testAnnounced(t *testing.T, h Harness) {
 				t.Errorf("%s announced %v, without %v", what, got, w)
 			}
 		}
-		head += uint64(len(got))
+		head = got[len(got)-1].Position()
 	}
 	account := auth.Account{Level: auth.Organization, Tenant: at.tenant, Parent: at.tenant, Code: "X"}
 	key := auth.Key{Account: at.org, Name: "x"}
@@ -370,7 +370,7 @@ func testAnnounced(t *testing.T, h Harness) {
 		made[1].Kind != auth.ChangedPrincipal || made[1].ID != uint64(key.ID) || made[2].ID != uint64(user.ID) {
 		t.Errorf("creating announced %v", made)
 	}
-	head += uint64(len(made))
+	head = made[2].Position()
 	principal := func(id auth.PrincipalID) auth.Notice { return auth.Notice{Kind: auth.ChangedPrincipal, ID: uint64(id)} }
 	other := auth.Notice{Kind: auth.ChangedOther}
 	announced("altering an account", func(tx auth.Tx) error { return tx.PutAccount(&account) }, auth.Notice{Kind: auth.ChangedAccount, ID: uint64(account.ID)})

@@ -48,6 +48,8 @@ func Run(t *testing.T, h Harness) {
 		{"RacingUses", testRacingUses},
 		{"Feed", testFeed},
 		{"FeedUnderLoad", testFeedUnderLoad},
+		{"FeedHistories", testFeedHistories},
+		{"LeaseAfterLoss", testLeaseAfterLoss},
 		{"Audit", testAudit},
 		{"AuditBefore", testAuditBefore},
 		{"ListSessions", testListSessions},
@@ -169,13 +171,22 @@ func login(at time.Time, id auth.SessionID) audit.Event {
 	return audit.Event{At: at, Kind: audit.Login, Subject: "s", Session: uint64(id)}
 }
 
-func notices(t *testing.T, s auth.Store, after uint64) []auth.Notice {
+func headOf(t *testing.T, s auth.Store) auth.Position {
+	t.Helper()
+	head, err := s.FeedHead(context.Background())
+	if err != nil {
+		t.Fatal("FeedHead:", err)
+	}
+	return head
+}
+
+func notices(t *testing.T, s auth.Store, after auth.Position) []auth.Notice {
 	t.Helper()
 	var all []auth.Notice
 	for {
 		part, err := s.Feed(context.Background(), after, 100)
 		if err != nil {
-			t.Fatalf("Feed(%d): %v", after, err)
+			t.Fatalf("Feed(%v): %v", after, err)
 		}
 		if len(part) == 0 {
 			return all
@@ -184,10 +195,10 @@ func notices(t *testing.T, s auth.Store, after uint64) []auth.Notice {
 			t.Fatalf("Feed returned %d notices, limit 100", len(part))
 		}
 		for _, n := range part {
-			if n.Seq != after+1 {
-				t.Fatalf("notice %d follows position %d", n.Seq, after)
+			if n.Seq != after.Seq+1 {
+				t.Fatalf("notice %d follows position %d", n.Seq, after.Seq)
 			}
-			after = n.Seq
+			after = n.Position()
 		}
 		all = append(all, part...)
 	}

@@ -13,46 +13,46 @@ import (
 func testFeed(t *testing.T, h Harness) {
 	dir := t.TempDir()
 	s := open(t, h, dir)
-	if head, err := s.FeedHead(t.Context()); head != 0 || err != nil {
-		t.Fatalf("FeedHead of a new store = %d, %v", head, err)
+	begin := headOf(t, s)
+	if begin.Seq != 0 {
+		t.Fatalf("FeedHead of a new store = %v", begin)
 	}
-	if n, err := s.Feed(t.Context(), 0, 10); len(n) != 0 || err != nil {
+	if n, err := s.Feed(t.Context(), begin, 10); len(n) != 0 || err != nil {
 		t.Fatalf("Feed of a new store = %v, %v", n, err)
 	}
 	apply(t, s, auth.WriteSet{End: []auth.End{{Principal: 1}, {Principal: 2}}})
 	apply(t, s, auth.WriteSet{End: []auth.End{{Account: 3}}})
-	all := notices(t, s, 0)
+	all := notices(t, s, begin)
+	var at [4]auth.Position
 	for i := range all {
 		// The store's clock may be another machine's, but it tells the time.
 		if off := auth.SystemClock().Sub(all[i].At).Abs(); off > time.Hour || (i > 0 && all[i].At.Before(all[i-1].At)) || all[i].At.Location() != time.UTC {
 			t.Errorf("notice %d was announced at %v", i+1, all[i].At)
 		}
-		all[i].At = time.Time{}
+		at[i+1] = all[i].Position()
+		all[i].At, all[i].Mark = time.Time{}, 0
 	}
 	want := []auth.Notice{{Seq: 1, Kind: auth.EndedPrincipal, ID: 1}, {Seq: 2, Kind: auth.EndedPrincipal, ID: 2}, {Seq: 3, Kind: auth.EndedAccount, ID: 3}}
 	if len(all) != 3 || all[0] != want[0] || all[1] != want[1] || all[2] != want[2] {
 		t.Fatalf("feed %v, want %v", all, want)
 	}
-	if n, err := s.Feed(t.Context(), 1, 1); err != nil || len(n) != 1 || n[0].Seq != want[1].Seq || n[0].ID != want[1].ID {
+	if n, err := s.Feed(t.Context(), at[1], 1); err != nil || len(n) != 1 || n[0].Seq != want[1].Seq || n[0].ID != want[1].ID {
 		t.Errorf("Feed(1, 1) = %v, %v", n, err)
 	}
-	if n, err := s.Feed(t.Context(), 3, 1); err != nil || len(n) != 0 {
+	if n, err := s.Feed(t.Context(), at[3], 1); err != nil || len(n) != 0 {
 		t.Errorf("Feed at the head = %v, %v", n, err)
 	}
-	// A follower that is ahead has followed what a restored backup does not know.
-	_, err := s.Feed(t.Context(), 4, 1)
-	wantErr(t, "Feed from beyond the head", err, auth.ErrNotFound)
-	_, err = s.Feed(t.Context(), 0, 0)
+	_, err := s.Feed(t.Context(), begin, 0)
 	wantErr(t, "Feed without a limit", err, auth.ErrInvalid)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	s = open(t, h, dir)
-	if head, err := s.FeedHead(t.Context()); head != 3 || err != nil {
-		t.Errorf("FeedHead after a restart = %d, %v", head, err)
+	if head := headOf(t, s); head != at[3] {
+		t.Errorf("FeedHead after a restart = %v, want %v", head, at[3])
 	}
 	apply(t, s, auth.WriteSet{End: []auth.End{{Principal: 4}}})
-	if n := notices(t, s, 3); len(n) != 1 || n[0].ID != 4 {
+	if n := notices(t, s, at[3]); len(n) != 1 || n[0].ID != 4 {
 		t.Errorf("after a restart the feed goes on with %v", n)
 	}
 }
@@ -297,13 +297,14 @@ func testSweepSessions(t *testing.T, h Harness) {
 
 func testSweepRest(t *testing.T, h Harness) {
 	s := fresh(t, h)
-	now := epoch.Add(time.Hour)
+	begin, now := headOf(t, s), epoch.Add(time.Hour)
 	apply(t, s, auth.WriteSet{
 		HandOffs: []auth.HandOffRow{{ID: 1, Expires: now}, {ID: 2, Expires: now.Add(time.Microsecond)}, {ID: 3}},
 		Guards: []auth.GuardRow{{Key: auth.GuardKey{1}, Failures: 1, Forget: now}, {Key: auth.GuardKey{2}, Failures: 1, Forget: now.Add(time.Microsecond)},
 			{Key: auth.GuardKey{3}, Failures: 1}},
 		End: []auth.End{{Principal: 1}, {Principal: 2}, {Principal: 3}},
 	})
+	made := notices(t, s, begin)
 	keep := auth.Retention{Feed: time.Hour}
 	if n := sweepAll(t, s, now, keep); n.HandOffs != 1 || n.Guards != 1 || n.Notices != 0 || n.Batches != 0 {
 		t.Errorf("swept %+v", n)
@@ -328,22 +329,23 @@ func testSweepRest(t *testing.T, h Harness) {
 	if n := sweepAll(t, s, now.Add(61*time.Minute), keep); n.Notices != 3 {
 		t.Errorf("swept %d notices, want the 3 that are an hour old", n.Notices)
 	}
-	_, err = s.Feed(t.Context(), 2, 10)
-	wantErr(t, "Feed from a position that is not kept", err, auth.ErrNotFound)
-	_, err = s.Feed(t.Context(), 0, 10)
-	wantErr(t, "Feed from the beginning, which is not kept", err, auth.ErrNotFound)
-	if n := notices(t, s, 3); len(n) != 1 || n[0].ID != 4 {
-		t.Errorf("left in the feed: %v", n)
+	for _, at := range []auth.Position{begin, made[1].Position(), made[2].Position()} {
+		_, err = s.Feed(t.Context(), at, 10)
+		wantErr(t, "Feed from a position that is not kept", err, auth.ErrNotFound)
+	}
+	newest := headOf(t, s)
+	if newest.Seq != 4 || len(notices(t, s, newest)) != 0 {
+		t.Errorf("the feed is at %v after a part was swept", newest)
 	}
 	// However old, positions go on from the newest.
 	for i := range 3 {
 		sweepAll(t, s, now.AddDate(1+i, 0, 0), keep)
 	}
-	if head, err := s.FeedHead(t.Context()); head != 4 || err != nil {
-		t.Errorf("FeedHead = %d, %v after all was swept, want 4", head, err)
+	if head := headOf(t, s); head != newest {
+		t.Errorf("FeedHead = %v after all was swept, want %v", head, newest)
 	}
 	apply(t, s, auth.WriteSet{End: []auth.End{{Principal: 5}}})
-	if n := notices(t, s, 4); len(n) != 1 || n[0].Seq != 5 {
+	if n := notices(t, s, newest); len(n) != 1 || n[0].Seq != 5 {
 		t.Errorf("the feed goes on with %v", n)
 	}
 }
