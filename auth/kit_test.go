@@ -266,6 +266,10 @@ type faulty struct {
 
 	noCount atomic.Bool  // breaks counting live sessions alone
 	reads   atomic.Int64 // of sessions and records
+	feeds   atomic.Int64 // reads of the feed
+	news    chan struct{}
+	leases  atomic.Int64
+	again   atomic.Uint64 // leased next, whoever has it
 	writes  atomic.Int64
 
 	// afterRead, if set, runs once when a session was read and before the reader
@@ -317,6 +321,7 @@ func (f *faulty) Apply(ctx context.Context, w *auth.WriteSet) (auth.Result, erro
 }
 
 func (f *faulty) Feed(ctx context.Context, after auth.Position, limit int) ([]auth.Notice, error) {
+	f.feeds.Add(1)
 	if f.lost.Swap(false) {
 		return nil, auth.ErrNotFound
 	}
@@ -330,6 +335,16 @@ func (f *faulty) Feed(ctx context.Context, after auth.Position, limit int) ([]au
 		return nil, errBroken
 	}
 	return f.Store.Feed(ctx, after, limit)
+}
+
+func (f *faulty) News() <-chan struct{} { return f.news }
+
+func (f *faulty) Lease(ctx context.Context, n uint64) (auth.SessionID, error) {
+	f.leases.Add(1)
+	if first := f.again.Swap(0); first != 0 {
+		return auth.SessionID(first), nil
+	}
+	return f.Store.Lease(ctx, n)
 }
 
 func (f *faulty) Live(ctx context.Context, c auth.Capped, now time.Time, most int) (int, time.Time, error) {
