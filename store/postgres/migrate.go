@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -14,15 +15,44 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// Migrations only add: tables, columns with a default, indexes. Every statement
-// of this package names its columns, so a binary that runs on survives what a
-// newer one adds under it.
+// Migrations only add: tables, columns that may be left out, indexes. Every
+// statement of this package names its columns, so a binary that runs on survives
+// what a newer one adds under it. A test reads each migration and refuses what does
+// not add.
+//
+// To add a column, a table is locked for a moment. Who waits for that lock, behind
+// a backup for instance, has everybody else wait behind it. So a migration waits
+// for half a second and no longer (lock_timeout), and is tried again. It locks one
+// table only, so that it can wait for nobody who waits for it.
 //
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// newest is the version that the migrations lead to; a test counts them.
-const newest = 2
+// For how long a migration that meets locks is tried, and the rest between two
+// tries, in which others get on.
+const (
+	migrateFor  = 10 * time.Minute
+	migrateRest = time.Second
+)
+
+// schema is migrations, numbered from 1 without a gap, and the version that they
+// lead to.
+type schema struct {
+	files  fs.FS
+	newest int64
+}
+
+// newSchema is that of files; nil: this program's own.
+func newSchema(files fs.FS) (s schema, err error) {
+	if s.files = files; files == nil {
+		if s.files, err = fs.Sub(migrations, "migrations"); err != nil {
+			return s, err
+		}
+	}
+	list, err := fs.Glob(s.files, "*.sql")
+	s.newest = int64(len(list))
+	return s, err
+}
 
 // migrating is the advisory lock under which one node brings the schema up to
 // date while others wait. It is held by a transaction, which PgBouncer keeps on
@@ -30,9 +60,9 @@ const newest = 2
 const migrating = 0x73616c6c79 // "sally"
 
 // migrate brings the schema to this program's version and refuses a newer one.
-func migrate(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig, log *slog.Logger) error {
-	if have, err := version(ctx, conn); err != nil || have >= newest {
-		return checkVersion(have, err)
+func (s *schema) migrate(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig, log *slog.Logger) error {
+	if have, err := version(ctx, conn); err != nil || have >= s.newest {
+		return s.check(have, err)
 	}
 	tx, err := conn.Begin(ctx)
 	if err != nil {
@@ -45,7 +75,7 @@ func migrate(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig, log *s
 		return err
 	}
 	// An engine without such locks: of two nodes one will fail, and then look again.
-	return up(ctx, config, log)
+	return s.up(ctx, config, log)
 }
 
 // Schema looks at a database and changes nothing: the version of its schema, 0 if
@@ -55,13 +85,17 @@ func Schema(ctx context.Context, url string) (have, known int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
+	own, err := newSchema(nil)
+	if err != nil {
+		return 0, 0, err
+	}
 	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
 	if err != nil {
 		return 0, 0, explain("looking at "+Redact(url), answered(err, true))
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	have, err = version(ctx, conn)
-	return have, newest, explain("looking at "+Redact(url), answered(err, conn.IsClosed()))
+	return have, own.newest, explain("looking at "+Redact(url), answered(err, conn.IsClosed()))
 }
 
 // version is that of the schema, 0 if there is none.
@@ -74,22 +108,18 @@ func version(ctx context.Context, conn *pgx.Conn) (have int64, err error) {
 	return have, err
 }
 
-func checkVersion(have int64, err error) error {
-	if err == nil && have > newest {
-		return fmt.Errorf("%w: its schema has version %d, this program knows up to %d: use the newer sallyport", ErrNewer, have, newest)
+func (s *schema) check(have int64, err error) error {
+	if err == nil && have > s.newest {
+		return fmt.Errorf("%w: its schema has version %d, this program knows up to %d: use the newer sallyport", ErrNewer, have, s.newest)
 	}
 	return err
 }
 
-func up(ctx context.Context, config *pgx.ConnConfig, log *slog.Logger) (err error) {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
+func (s *schema) up(ctx context.Context, config *pgx.ConnConfig, log *slog.Logger) (err error) {
 	db := stdlib.OpenDB(*config)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	db.SetMaxOpenConns(1)
-	p, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true), goose.WithSlog(log))
+	p, err := goose.NewProvider(goose.DialectPostgres, db, s.files, goose.WithDisableGlobalRegistry(true), goose.WithSlog(log))
 	if err != nil {
 		return err
 	}
@@ -98,15 +128,29 @@ func up(ctx context.Context, config *pgx.ConnConfig, log *slog.Logger) (err erro
 	case err != nil:
 		return fmt.Errorf("reading the schema's version: %w", err)
 	case have >= want: // another node was faster
-		return checkVersion(have, nil)
+		return s.check(have, nil)
 	}
-	_, err = p.Up(ctx)
-	if err == nil {
-		log.InfoContext(ctx, "database schema brought up to date", "from", have, "to", want)
-		return nil
+	patient, cancel := context.WithTimeout(ctx, migrateFor)
+	defer cancel()
+	for {
+		_, err = p.Up(ctx)
+		if err == nil {
+			log.InfoContext(ctx, "database schema brought up to date", "from", have, "to", want)
+			return nil
+		}
+		if !isInTheWay(err) || pause(patient, migrateRest) != nil {
+			break
+		}
+		log.WarnContext(ctx, "the schema cannot be brought up to date while somebody reads or writes for long, a backup perhaps; trying again", "error", err)
 	}
 	if now, _, e := p.GetVersions(ctx); e == nil && now == want {
 		return nil
 	}
 	return fmt.Errorf("bringing the schema from version %d to %d: %w", have, want, err)
+}
+
+// isInTheWay says that a migration met a lock, and nothing was changed.
+func isInTheWay(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && (e.Code == "55P03" || e.Code == "40P01" || e.Code == "40001")
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math/rand/v2"
 	"strconv"
@@ -27,6 +28,7 @@ type Options struct {
 
 	writers  int           // connections that commit; 0: writers
 	patience time.Duration // 0: patience
+	schema   fs.FS         // nil: this program's own migrations
 }
 
 // Connections of a store, each opened when it is first needed.
@@ -83,14 +85,14 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if host := inClear(config.ConnConfig); host != "" {
 		s.log.WarnContext(ctx, "connections to the database may not be encrypted: say sslmode=verify-full in its URL", "host", host)
 	}
-	if err := s.open(ctx, config, cmp.Or(o.writers, writers), hotSize(config, o.URL)); err != nil {
+	if err := s.open(ctx, config, o.schema, cmp.Or(o.writers, writers), hotSize(config, o.URL)); err != nil {
 		return nil, explain("opening "+s.name, err)
 	}
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context, config *pgxpool.Config, writers int, hot int32) (err error) {
-	engine, err := s.prepare(ctx, config)
+func (s *Store) open(ctx context.Context, config *pgxpool.Config, files fs.FS, writers int, hot int32) (err error) {
+	engine, err := s.prepare(ctx, config, files)
 	if err != nil {
 		return answered(err, true)
 	}
@@ -135,13 +137,17 @@ func (s *Store) open(ctx context.Context, config *pgxpool.Config, writers int, h
 }
 
 // prepare brings the schema up to date and says what the engine can do.
-func (s *Store) prepare(ctx context.Context, config *pgxpool.Config) (e engine, err error) {
+func (s *Store) prepare(ctx context.Context, config *pgxpool.Config, files fs.FS) (e engine, err error) {
+	schema, err := newSchema(files)
+	if err != nil {
+		return e, err
+	}
 	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
 	if err != nil {
 		return e, err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if err := migrate(ctx, conn, config.ConnConfig, s.log); err != nil {
+	if err := schema.migrate(ctx, conn, config.ConnConfig, s.log); err != nil {
 		return e, err
 	}
 	return ask(ctx, conn)
