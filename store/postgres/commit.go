@@ -22,6 +22,12 @@ import (
 // a commit that is still in a buffer somewhere fails on it. After that the writer
 // takes another name, and the rows of the old one stay until Sweep removes them.
 // It relies on nothing but a unique key.
+//
+// A server that waits for a replica may be told not to, by an operator or a time
+// limit, or be killed and come back: then it says, and others see, that a commit
+// is made which a failover loses. So the warning that it gives (replica.go) counts
+// as a lost answer, and whoever asks what became of a commit writes something too
+// and waits for the replica to have it, and all that came before.
 
 const (
 	keptMarks = 1024             // marks of a writer that stay; more are removed, as many at a time
@@ -139,6 +145,9 @@ func (c *committer) sendOver(conn *conn, p *plan) (at int, err error) {
 	if e := results.Close(); err == nil {
 		err = e
 	}
+	if err == nil {
+		err = replicated(conn)
+	}
 	err = answered(err, conn.Conn().IsClosed())
 	if err != nil && !isLost(err) {
 		if _, e := conn.Exec(ctx, "ROLLBACK"); e != nil {
@@ -158,13 +167,15 @@ func (c *committer) resolve(lost error) error {
 	name, n := c.name, c.n
 	c.rename()
 	for wait := firstWait; ; wait = min(2*wait, maxWait) {
-		var tag pgconn.CommandTag
-		err := c.pool.with(ctx, func(conn *conn) (err error) {
-			tag, err = conn.Exec(ctx, decided, name, n)
-			return err
+		var made bool
+		err := c.pool.with(ctx, func(conn *conn) error {
+			if err := conn.QueryRow(ctx, decided, name, n).Scan(&made); err != nil {
+				return err
+			}
+			return replicated(conn)
 		})
 		switch {
-		case err == nil && tag.RowsAffected() == 0:
+		case err == nil && made:
 			return nil
 		case err == nil:
 			return lost

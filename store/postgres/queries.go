@@ -14,9 +14,13 @@ const (
 
 	now = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
-	mark    = "INSERT INTO commits (writer, n, at) VALUES ($1, $2, " + now + ")"
-	unmark  = "DELETE FROM commits WHERE writer = $1 AND n < $2"
-	decided = mark + " ON CONFLICT DO NOTHING"
+	mark   = "INSERT INTO commits (writer, n, at) VALUES ($1, $2, " + now + ")"
+	unmark = "DELETE FROM commits WHERE writer = $1 AND n < $2"
+
+	// It tells a commit's own row by its sign from one that an earlier try of this
+	// wrote, and it always writes: who is answered waits for the replica as the commit
+	// did, and a commit that only a server knows which was killed is not made yet.
+	decided = "INSERT INTO commits (writer, n, at) VALUES ($1, $2, -" + now + ") ON CONFLICT (writer, n) DO UPDATE SET at = commits.at RETURNING at > 0"
 
 	redeem = "WITH gone AS (DELETE FROM handoffs WHERE id = $1 RETURNING id) SELECT 1 / count(*) FROM gone"
 

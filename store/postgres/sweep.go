@@ -61,7 +61,7 @@ const (
 		(SELECT id FROM handoffs WHERE expires > 0 AND expires <= $1 ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`
 	sweepGuards = `DELETE FROM guards WHERE key IN
 		(SELECT key FROM guards WHERE forget > 0 AND forget <= $1 ORDER BY forget LIMIT $2 FOR UPDATE SKIP LOCKED)`
-	sweepMarks = "DELETE FROM commits WHERE at < " + now + " - 86400000000"
+	sweepMarks = "DELETE FROM commits WHERE abs(at) < " + now + " - 86400000000"
 
 	// How far the feed is now; and what it was at the newest such note that is old
 	// enough goes. The newest notice always stays.

@@ -52,6 +52,7 @@ func parse(name string) (*pgxpool.Config, error) {
 	if c.ConnConfig.ValidateConnect == nil {
 		c.ConnConfig.ValidateConnect = takesWrites
 	}
+	c.ConnConfig.OnNotice = noteReplica
 	// What is described is true of every session, what is prepared only of one.
 	if !strings.Contains(name, "default_query_exec_mode=") {
 		c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
