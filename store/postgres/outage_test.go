@@ -144,13 +144,13 @@ func (l *load) verify(t *testing.T) {
 func TestLostAnswers(t *testing.T) {
 	cluster := need(t)
 	makeDatabase(t, cluster, "lost_answers")
-	p := startProxy(t, cluster.Port, 0)
-	s := openAt(t, p.url("lost_answers"), Options{})
+	p := startWire(t, cluster.Port, 0)
+	s := openAt(t, p.URL("lost_answers"), Options{})
 	l := startLoad(s, 32)
 	for i := range 60 {
 		l.more(t, 20)
 		time.Sleep(time.Duration(i%7) * 500 * time.Microsecond)
-		p.cut()
+		p.Cut()
 	}
 	l.more(t, 1)
 	l.verify(t)
@@ -220,8 +220,8 @@ func TestRestarted(t *testing.T) {
 func TestGone(t *testing.T) {
 	cluster := need(t)
 	makeDatabase(t, cluster, "gone")
-	p := startProxy(t, cluster.Port, 0)
-	s := openAt(t, p.url("gone"), Options{patience: 200 * time.Millisecond})
+	p := startWire(t, cluster.Port, 0)
+	s := openAt(t, p.URL("gone"), Options{patience: 200 * time.Millisecond})
 	login := func(id auth.SessionID) error {
 		_, err := s.Apply(t.Context(), &auth.WriteSet{Begin: []auth.SessionRow{{ID: id}}})
 		return err
@@ -229,8 +229,7 @@ func TestGone(t *testing.T) {
 	if err := login(1); err != nil {
 		t.Fatal(err)
 	}
-	_ = p.listener.Close()
-	p.cut()
+	_ = p.Stop()
 	for id := auth.SessionID(2); id < 20; id++ {
 		// Whatever was in a connection when it was cut may be unknown, once.
 		if err := login(id); !errors.Is(err, ErrUnreachable) && !errors.Is(err, ErrUnknown) {
@@ -243,7 +242,7 @@ func TestGone(t *testing.T) {
 	if err := s.Update(t.Context(), func(auth.Tx) error { return nil }); !errors.Is(err, ErrUnreachable) {
 		t.Errorf("Update without a database: %v", err)
 	}
-	if _, err := Open(t.Context(), Options{URL: p.url("gone"), Logger: quiet}); !errors.Is(err, ErrUnreachable) {
+	if _, err := Open(t.Context(), Options{URL: p.URL("gone"), Logger: quiet}); !errors.Is(err, ErrUnreachable) {
 		t.Errorf("Open without a database: %v", err)
 	}
 }
@@ -253,13 +252,13 @@ func TestGone(t *testing.T) {
 func TestSlow(t *testing.T) {
 	cluster := need(t)
 	makeDatabase(t, cluster, "slow")
-	p := startProxy(t, cluster.Port, 5*time.Millisecond)
-	s := openAt(t, p.url("slow"), Options{})
+	p := startWire(t, cluster.Port, 5*time.Millisecond)
+	s := openAt(t, p.URL("slow"), Options{})
 	l := startLoad(s, 32)
 	l.more(t, 64)
 	l.verify(t)
 
-	resume := p.stall()
+	resume := p.Stall()
 	var busy, fine atomic.Int64
 	var wg sync.WaitGroup
 	const callers = maxQueue + writers*maxGroup + 100
@@ -354,9 +353,9 @@ func TestHosts(t *testing.T) {
 	t.Cleanup(func() { _ = replica.Stop() })
 	makeDatabase(t, cluster, "hosts")
 	exec(t, replica.URL("postgres"), "SET default_transaction_read_only = off", "CREATE DATABASE hosts")
-	dead := startProxy(t, cluster.Port, 0)
-	_ = dead.listener.Close()
-	hosts := fmt.Sprintf("%s,127.0.0.1:%d,127.0.0.1:%d", dead.listener.Addr(), replica.Port, cluster.Port)
+	dead := startWire(t, cluster.Port, 0)
+	_ = dead.Stop()
+	hosts := fmt.Sprintf("%s,127.0.0.1:%d,127.0.0.1:%d", dead.Addr(), replica.Port, cluster.Port)
 	s := openAt(t, "postgres://postgres@"+hosts+"/hosts", Options{})
 	if _, err := s.Apply(t.Context(), &auth.WriteSet{Begin: []auth.SessionRow{{ID: 1}}}); err != nil {
 		t.Error(err)
