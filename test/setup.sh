@@ -26,16 +26,18 @@ needs() {
 		clients in JavaScript, npm|npm --version|npm
 		the store in PostgreSQL|has_postgres|postgresql
 		the store behind PgBouncer|has_pgbouncer|pgbouncer
+		the store in three PostgreSQL servers|has_patroni|patroni etcd-server
 	LIST
 }
 
-# has_postgres, has_pgbouncer: Debian keeps them out of most users' PATH.
+# has_postgres, has_pgbouncer, has_patroni: Debian keeps some of them out of most users' PATH.
 has_postgres() {
 	works command -v initdb || works ls /usr/lib/postgresql/*/bin/initdb
 }
 has_pgbouncer() {
 	works command -v pgbouncer || works test -x /usr/sbin/pgbouncer
 }
+has_patroni() { works command -v patroni && works command -v etcd; }
 
 # php_client: PHP without these extensions is of no use.
 php_client() { php -r 'exit(extension_loaded("curl") && extension_loaded("soap") && extension_loaded("simplexml") ? 0 : 1);'; }
