@@ -45,7 +45,7 @@ func (s *Service) living(ctx context.Context, checked *Session, fresh bool) erro
 		_, err := s.dir.holder(ctx, id, checked.Dialect)
 		return err
 	}
-	return s.store.View(ctx, func(v Reader) error {
+	return s.dir.view(ctx, func(v Reader) error {
 		_, err := readIdentity(v, id)
 		return err
 	})

@@ -90,6 +90,17 @@ func newDirectory(store Store) *directory {
 		records: map[recordKey]*record{}, apps: map[string]*App{}, places: map[placeKey][]AccountID{}}
 }
 
+// viewLimit is how long the store may take to tell who somebody is. Whoever waits
+// for that would rather hear no, and a client does not wait for ever.
+const viewLimit = 5 * time.Second
+
+// view reads records for a login or a check.
+func (d *directory) view(ctx context.Context, f func(Reader) error) error {
+	ctx, cancel := context.WithTimeout(ctx, viewLimit)
+	defer cancel()
+	return d.store.View(ctx, f)
+}
+
 // find returns the record of a name. cached says that it may be as old as the
 // feed's freshness.
 func (d *directory) find(ctx context.Context, k recordKey, fresh bool) (r *record, cached bool, err error) {
@@ -104,7 +115,7 @@ func (d *directory) find(ctx context.Context, k recordKey, fresh bool) (r *recor
 	for range maxLoads {
 		epoch := d.epoch.Load()
 		var people []*Identity
-		err = d.store.View(ctx, func(v Reader) error {
+		err = d.view(ctx, func(v Reader) error {
 			var err error
 			r, people, err = readRecord(v, k)
 			return err
@@ -166,7 +177,7 @@ func (d *directory) identity(ctx context.Context, id PrincipalID) (*Identity, er
 	}
 	for range maxLoads {
 		epoch := d.epoch.Load()
-		err := d.store.View(ctx, func(v Reader) error {
+		err := d.view(ctx, func(v Reader) error {
 			var err error
 			p, err = readIdentity(v, id)
 			return err
@@ -217,7 +228,7 @@ func (d *directory) app(ctx context.Context, key string, fresh bool) (*App, erro
 func (d *directory) readApp(ctx context.Context, key string) (*App, error) {
 	var a App
 	epoch := d.epoch.Load()
-	err := d.store.View(ctx, func(v Reader) error {
+	err := d.view(ctx, func(v Reader) error {
 		var err error
 		a, err = v.App(key)
 		return err

@@ -77,7 +77,7 @@ func (d *directory) place(ctx context.Context, k placeKey, fresh bool) ([]Accoun
 	}
 	epoch := d.epoch.Load()
 	var path []AccountID
-	err := d.store.View(ctx, func(v Reader) error {
+	err := d.view(ctx, func(v Reader) error {
 		var err error
 		path, err = readPlace(v, k)
 		return err

@@ -196,13 +196,18 @@ func (s *Service) SetKeys(k *secret.Keys) { s.keys.Store(k) }
 func (s *Service) Hasher() *secret.Hasher { return s.hasher }
 
 // Healthy says whether the service can vouch for sessions: the store has found
-// no damage, and the feed was heard of lately or the store answers.
+// no damage, and the feed was heard of lately, or not long ago and the store answers.
 func (s *Service) Healthy(ctx context.Context) error {
 	if err := s.store.Healthy(); err != nil {
 		return err
 	}
-	if s.feed.fresh(s.clock().UnixNano()) {
+	now := s.clock().UnixNano()
+	if s.feed.fresh(now) {
 		return nil
+	}
+	// Who asks does not wait for what the follower has waited for already.
+	if silent := time.Duration(now - s.feed.asked.Load()); silent > 3*feedFreshness {
+		return fmt.Errorf("the store has not answered for %s", silent.Round(time.Second))
 	}
 	if _, err := s.store.FeedHead(ctx); err != nil {
 		return fmt.Errorf("the store does not answer: %w", err)

@@ -32,7 +32,7 @@ import (
 const (
 	keptMarks = 1024             // marks of a writer that stay; more are removed, as many at a time
 	patience  = 10 * time.Second // for which what was not written is tried again, and for which is asked what was
-	sendLimit = 20 * time.Second // that one try may take; it ends some million sessions
+	sendLimit = 10 * time.Second // that one try may take, the wait for a replica included; see answerLimit
 	firstWait = 20 * time.Millisecond
 	maxWait   = 500 * time.Millisecond
 )

@@ -105,7 +105,7 @@ func (s *Store) open(ctx context.Context, config *pgxpool.Config, files fs.FS, w
 			s.release()
 		}
 	}()
-	if s.cold, err = openPool(s.stopped, config, cold); err != nil {
+	if s.cold, err = openPool(s.stopped, impatient(config), cold); err != nil {
 		return err
 	}
 	// Prepared statements and LISTEN belong to a session, and behind PgBouncer in

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sallyport/sallyport/auth"
 )
@@ -16,6 +17,12 @@ import (
 const (
 	maxGroup = 256
 	maxQueue = 4096
+
+	// answerLimit is when a caller is told that it is not known whether its set was
+	// written, if it was not told anything better: before the server's clients are
+	// left without an answer (limits.write_timeout). A commit that is sent in vain and
+	// then asked about in vain takes as long.
+	answerLimit = 20 * time.Second
 )
 
 // queue is where write sets wait for a writer.
@@ -67,10 +74,14 @@ func (q *queue) apply(ctx context.Context, set *auth.WriteSet) (auth.Result, err
 		q.used.Put(r)
 		return auth.Result{}, fmt.Errorf("postgres: writing: %w", err)
 	}
-	select {
+	late := time.NewTimer(answerLimit)
+	defer late.Stop()
+	select { // who leaves leaves r with the writer, and it is not used again
 	case <-r.done:
 	case <-ctx.Done():
-		return auth.Result{}, ctx.Err() // r stays with the writer and is not used again
+		return auth.Result{}, ctx.Err()
+	case <-late.C:
+		return auth.Result{}, fmt.Errorf("postgres: writing: %w", ErrUnknown)
 	}
 	result, err := r.result, r.err
 	r.set = nil
