@@ -200,6 +200,23 @@ func TestAuditIsVerified(t *testing.T) {
 		{"the last altered", edit(last, func(b *audit.Batch) { b.Body[30] ^= 1 }), "", int64(last)},
 		{"one missing", without(func(b audit.Batch) bool { return b.Seq == 5 }), "", 5},
 		{"one with another count", edit(6, func(b *audit.Batch) { b.Count++ }), "", 6},
+		{"one with another time", edit(6, func(b *audit.Batch) { b.At = b.At.Add(time.Microsecond) }), "", 6},
+		{"one with another link", edit(6, func(b *audit.Batch) { b.Chain[0] ^= 1 }), "", 6},
+		{"two swapped", func(list []audit.Batch) []audit.Batch {
+			for i := range list[1:] {
+				if a, b := &list[i], &list[i+1]; a.Seq == 5 {
+					*a, *b = *b, *a
+					a.Seq, b.Seq = 5, 6
+				}
+			}
+			return list
+		}, "", 5},
+		{"all moved by one", func(list []audit.Batch) []audit.Batch {
+			for i := range list {
+				list[i].Seq++
+			}
+			return list
+		}, "", 1},
 		{"the end taken away", without(func(b audit.Batch) bool { return b.Seq > 6 }), whole.Head, 7},
 		{"the chain made anew", func(list []audit.Batch) []audit.Batch {
 			var chain [32]byte
@@ -211,7 +228,8 @@ func TestAuditIsVerified(t *testing.T) {
 			return list
 		}, whole.Head, int64(last)},
 		{"nothing, and the head is known", nil, whole.Head, 0},
-		{"the oldest dropped, as retention does", without(func(b audit.Batch) bool { return b.Seq < 4 }), whole.Head, 0},
+		{"the oldest taken away", without(func(b audit.Batch) bool { return b.Seq < 4 }), "", 1},
+		{"all taken away", without(func(audit.Batch) bool { return true }), whole.Head, 1},
 	} {
 		k.store.touch = c.touch
 		got, err := k.as(auditorAll).AuditVerify(t.Context(), api.VerifyQuery{Head: c.head})

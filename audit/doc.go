@@ -8,5 +8,6 @@
 //
 // A store writes the events of one commit as one batch. That costs one row for
 // 64 logins instead of 64, and it is what the chain covers: changing, removing
-// or reordering a batch breaks every link after it.
+// or reordering a batch breaks every link after it. What the chain cannot tell by
+// itself, where it begins and how far it came, a [Seal] does.
 package audit

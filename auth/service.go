@@ -21,6 +21,10 @@ type Options struct {
 
 	CacheSessions int       // live sessions kept in memory; 0: about a million
 	Retention     Retention // zero: notices for an hour, audit for 90 days
+
+	// Beside says that another process serves the store, now or at other times: it
+	// is left to that one to seal the audit and to drop what is old of it.
+	Beside bool
 }
 
 // Periods of the background work. A verdict is given from memory only while the
@@ -43,6 +47,7 @@ type Service struct {
 	clock  Clock
 	log    *slog.Logger
 	keep   Retention
+	beside bool // see Options
 
 	dir   *directory
 	cache *cache
@@ -53,6 +58,7 @@ type Service struct {
 	notes notes
 	tally tally
 	turns turns
+	seal  auditSeal
 
 	callers   callers
 	factors   *Sealer
@@ -77,10 +83,11 @@ func Open(ctx context.Context, store Store, o Options) (*Service, error) {
 	if store == nil || o.Keys == nil {
 		return nil, fmt.Errorf("%w: a service needs a store and a key set", ErrInvalid)
 	}
-	s := &Service{store: store, hasher: o.Hasher, clock: o.Clock, log: o.Logger, keep: o.Retention,
+	s := &Service{store: store, hasher: o.Hasher, clock: o.Clock, log: o.Logger, keep: o.Retention, beside: o.Beside,
 		dir: newDirectory(store), guard: newGuard(), ids: ids{store: store}, origins: map[opened]*opened{}, followers: newFollowers()}
 	s.keys.Store(o.Keys)
 	s.factors = s.Sealer("factor")
+	s.seal.sealer = s.Sealer("audit")
 	s.defaults(o)
 	now := s.clock()
 	s.usage.turn(now)
@@ -103,6 +110,9 @@ func Open(ctx context.Context, store Store, o Options) (*Service, error) {
 	s.stop = stop
 	s.work.Go(func() { s.keepFollowing(background) })
 	s.every(background, flushInterval, s.flush)
+	if !s.beside {
+		s.every(background, sealInterval, s.sealAudit)
+	}
 	s.every(background, sweepInterval, s.sweep)
 	return s, nil
 }
@@ -148,8 +158,12 @@ func (s *Service) defaults(o Options) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	if s.keep == (Retention{}) {
+	if s.keep.Feed == 0 && s.keep.Audit == 0 {
 		s.keep = Retention{Feed: time.Hour, Audit: 90 * 24 * time.Hour}
+	}
+	s.keep.Reseal = s.reseal
+	if s.beside {
+		s.keep.Audit = 0
 	}
 	if o.CacheSessions <= 0 {
 		o.CacheSessions = 1 << 20
@@ -173,13 +187,18 @@ func (s *Service) every(ctx context.Context, interval time.Duration, f func(cont
 	})
 }
 
-// Close stops the background work and hands the last notes to the store.
+// Close stops the background work, hands the last notes to the store and seals the
+// audit.
 func (s *Service) Close() error {
 	s.stop()
 	s.work.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	return errors.Join(s.flushNotes(ctx), s.writeTally(ctx, true))
+	err := errors.Join(s.flushNotes(ctx), s.writeTally(ctx, true))
+	if err == nil && !s.beside {
+		s.closeSeal(ctx)
+	}
+	return err
 }
 
 // Now is the service's clock.

@@ -80,6 +80,14 @@ type Store interface {
 	// Audit returns up to limit batches after position seq, in order.
 	Audit(ctx context.Context, seq uint64, limit int) ([]audit.Batch, error)
 
+	// AuditSeal is the text that SetAuditSeal or a Sweep put there last; "" before
+	// there was one. What it says is the caller's.
+	AuditSeal(ctx context.Context) (string, error)
+
+	// SetAuditSeal puts a text in the place of old, or is ErrConflict if that is
+	// not, or not any more, what is there.
+	SetAuditSeal(ctx context.Context, old, text string) error
+
 	Lister // what administrators look through
 
 	// View calls f with a consistent snapshot of the records.
@@ -204,6 +212,12 @@ type Notice struct {
 type Retention struct {
 	Feed  time.Duration // notices; a follower that was away longer starts afresh
 	Audit time.Duration // audit batches; 0: for ever
+
+	// Reseal is asked before batches of the audit go: of the seal that is there, and
+	// where the chain is with the newest of them. The text that it returns takes the
+	// seal's place in the transaction in which they go. It uses no store. nil: the
+	// seal stays as it is.
+	Reseal func(seal string, gone audit.Head) string
 }
 
 // Swept is what one step of Sweep removed.

@@ -120,7 +120,7 @@ func OpenAdmin(ctx context.Context, cfg *config.Config, o AdminOptions) (_ *Admi
 	if err != nil {
 		return nil, err
 	}
-	if err := s.openOver(ctx, keys); err != nil {
+	if err := s.openOver(ctx, keys, true); err != nil {
 		return nil, err
 	}
 	s.router = dialect.NewRouter(dialect.RouterOptions{Origin: s.from, Logger: s.log})

@@ -105,11 +105,12 @@ func (s *Server) openCore(ctx context.Context) error {
 	if s.lock, err = lockDatabase(s.cfg.Data); err != nil {
 		return err
 	}
-	return s.openOver(ctx, keys)
+	return s.openOver(ctx, keys, false)
 }
 
-// openOver opens the store and the core over it.
-func (s *Server) openOver(ctx context.Context, keys *secret.Keys) (err error) {
+// openOver opens the store and the core over it. beside says that it is not this
+// process that serves the database.
+func (s *Server) openOver(ctx context.Context, keys *secret.Keys, beside bool) (err error) {
 	if s.store, err = openStore(ctx, s.cfg.Data, s.log); err != nil {
 		return err
 	}
@@ -120,6 +121,7 @@ func (s *Server) openOver(ctx context.Context, keys *secret.Keys) (err error) {
 		Logger:        s.log,
 		CacheSessions: s.cfg.Limits.CachedSessions,
 		Retention:     auth.Retention{Feed: feedKept, Audit: s.cfg.Audit.Keep},
+		Beside:        beside,
 	})
 	if err != nil {
 		return err

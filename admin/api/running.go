@@ -142,12 +142,13 @@ type VerifyQuery struct {
 // Verified is what a walk of the chain found.
 type Verified struct {
 	OK      bool   `json:"ok"`
-	First   int64  `json:"first,omitempty" doc:"batch that the walk trusts to be the first that is kept"`
+	First   int64  `json:"first,omitempty" doc:"oldest batch that is kept"`
 	Last    int64  `json:"last,omitempty" doc:"batch that it came to"`
 	Batches int    `json:"batches"`
 	Events  int    `json:"events"`
 	Broken  int64  `json:"broken,omitempty" doc:"the first batch that is missing, altered or does not follow"`
 	Reason  string `json:"reason,omitempty"`
+	Sealed  int64  `json:"sealed,omitempty" doc:"batch up to which the key set vouches for the audit; none: no server has sealed it yet"`
 	Head    string `json:"head,omitempty" doc:"place and link of the last batch: note it elsewhere, and a later walk tells whether anything before it was taken away"`
 	Next    string `json:"next,omitempty" doc:"there is more: pass it as after"`
 }

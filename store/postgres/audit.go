@@ -72,3 +72,70 @@ func scanBatch(r pgx.CollectableRow) (b audit.Batch, err error) {
 	copy(b.Chain[:], chain)
 	return b, err
 }
+
+const (
+	selectSeal  = "SELECT seal FROM audit_seal WHERE id = 1"
+	beginSeal   = "INSERT INTO audit_seal (id, seal) VALUES (1, $1) ON CONFLICT (id) DO NOTHING"
+	replaceSeal = "UPDATE audit_seal SET seal = $2 WHERE id = 1 AND seal = $1"
+)
+
+// AuditSeal reads the seal; see [auth.Store].
+func (s *Store) AuditSeal(ctx context.Context) (text string, err error) {
+	err = s.cold.read(ctx, func(ctx context.Context, c *conn) error {
+		text, _, err = one(ctx, c, pgx.RowTo[string], selectSeal)
+		return err
+	})
+	return text, explain("reading the audit's seal", err)
+}
+
+// SetAuditSeal replaces the seal; see [auth.Store]. It is not tried again: whether
+// an answer that was lost was a yes, the next reading of the seal tells.
+func (s *Store) SetAuditSeal(ctx context.Context, old, text string) error {
+	return explain("sealing the audit", s.cold.with(ctx, func(c *conn) error { return putSeal(ctx, c, old, text) }))
+}
+
+func putSeal(ctx context.Context, q querier, old, text string) error {
+	query, args := replaceSeal, []any{old, text}
+	if old == "" {
+		query, args = beginSeal, []any{text}
+	}
+	tag, err := q.Exec(ctx, query, args...)
+	if err == nil && tag.RowsAffected() == 0 {
+		err = fmt.Errorf("the audit was sealed anew meanwhile: %w", auth.ErrConflict)
+	}
+	return err
+}
+
+// dropAudit removes what is too old of the audit, and moves the seal with what is
+// then the oldest.
+func dropAudit(ctx context.Context, tx pgx.Tx, before int64, reseal func(string, audit.Head) string, out *auth.Swept) error {
+	gone, found, err := one(ctx, tx, scanHead, oldAudit, before, int64(sweepPart))
+	if err != nil || !found {
+		return err
+	}
+	if reseal != nil {
+		seal, _, err := one(ctx, tx, pgx.RowTo[string], selectSeal+" FOR UPDATE")
+		if err != nil {
+			return err
+		}
+		if next := reseal(seal, gone); next != seal {
+			if err := putSeal(ctx, tx, seal, next); err != nil {
+				return err
+			}
+		}
+	}
+	tag, err := tx.Exec(ctx, sweepAudit, int64(gone.Seq))
+	n := int(tag.RowsAffected())
+	out.Batches += n
+	out.More = out.More || n == sweepPart
+	return err
+}
+
+func scanHead(r pgx.CollectableRow) (h audit.Head, err error) {
+	var seq int64
+	var chain []byte
+	err = r.Scan(&seq, &chain)
+	h.Seq = uint64(seq)
+	copy(h.Chain[:], chain)
+	return h, err
+}

@@ -114,7 +114,7 @@ func (s *site) await(what string, ok func() bool) {
 // each.
 type pair struct {
 	primary, replica *pgtest.Cluster
-	wires            [2]*proxy
+	wires            [2]*pgtest.Wire
 }
 
 func startPair(t *testing.T) *pair {
@@ -130,19 +130,19 @@ func startPair(t *testing.T) *pair {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.replica.Stop() })
-	p.wires = [2]*proxy{startProxy(t, p.primary.Port, 0), startProxy(t, p.replica.Port, 0)}
+	p.wires = [2]*pgtest.Wire{startWire(t, p.primary.Port, 0), startWire(t, p.replica.Port, 0)}
 	return p
 }
 
 func (p *pair) url() string {
-	return fmt.Sprintf("postgres://postgres@%s,%s/postgres", p.wires[0].listener.Addr(), p.wires[1].listener.Addr())
+	return fmt.Sprintf("postgres://postgres@%s,%s/postgres", p.wires[0].Addr(), p.wires[1].Addr())
 }
 
 // fail has the primary die and the replica take over, behind a wire on which nothing
 // passes until the function it returns is called.
 func (p *pair) fail(t *testing.T) (resume func()) {
 	t.Helper()
-	resume = p.wires[1].stall()
+	resume = p.wires[1].Stall()
 	if err := errors.Join(p.primary.Kill(t.Context()), p.replica.Promote(t.Context())); err != nil {
 		t.Fatal(err)
 	}

@@ -87,6 +87,12 @@ func (n *nodes) AuditBefore(ctx context.Context, seq uint64, limit int) ([]audit
 	return n.any().AuditBefore(ctx, seq, limit)
 }
 
+func (n *nodes) AuditSeal(ctx context.Context) (string, error) { return n.any().AuditSeal(ctx) }
+
+func (n *nodes) SetAuditSeal(ctx context.Context, old, text string) error {
+	return n.any().SetAuditSeal(ctx, old, text)
+}
+
 func (n *nodes) Sessions(ctx context.Context, q auth.SessionQuery) ([]auth.SessionRow, auth.SessionID, error) {
 	return n.any().Sessions(ctx, q)
 }

@@ -37,7 +37,7 @@ type sweeper struct {
 // after the table, as several databases may be schemas of one.
 func sweepTurn(advisory bool) string {
 	if !advisory {
-		return "SELECT 1 FROM turns WHERE name = 'sweep' FOR UPDATE SKIP LOCKED"
+		return "SELECT 1 FROM turns WHERE name = 'clearing' FOR UPDATE SKIP LOCKED"
 	}
 	return fmt.Sprintf("SELECT 1 WHERE pg_try_advisory_xact_lock(%d, 'rounds'::regclass::oid::int)", sweeping)
 }
@@ -74,9 +74,11 @@ const (
 
 	// From the oldest on, up to the first that is young enough, so that what is
 	// left is an unbroken chain. The newest always stays.
-	sweepAudit = `WITH oldest AS (SELECT seq, at FROM audit_batches ORDER BY seq LIMIT $2)
-		DELETE FROM audit_batches WHERE seq IN (SELECT seq FROM oldest)
-		AND seq < coalesce((SELECT min(seq) FROM oldest WHERE at >= $1), 9223372036854775807) AND seq < (SELECT max(seq) FROM audit_batches)`
+	oldAudit = `WITH oldest AS (SELECT seq, at FROM audit_batches ORDER BY seq LIMIT $2),
+		last AS (SELECT max(seq) AS seq FROM oldest WHERE seq < coalesce((SELECT min(seq) FROM oldest WHERE at >= $1), 9223372036854775807)
+			AND seq < (SELECT max(seq) FROM audit_batches))
+		SELECT seq, chain FROM audit_batches WHERE seq = (SELECT seq FROM last)`
+	sweepAudit = "DELETE FROM audit_batches WHERE seq <= $1"
 )
 
 // Sweep removes what is over; see [auth.Store]. One node does so at a time: on
@@ -149,12 +151,8 @@ func sweepOthers(ctx context.Context, tx pgx.Tx, now time.Time, keep auth.Retent
 		{&ignored, 0, noteFeed, []any{at}},
 		{&out.Notices, sweepRest, sweepFeed, []any{at - keep.Feed.Microseconds(), int64(sweepRest)}},
 		{&ignored, 0, sweepNotes, []any{at - keep.Feed.Microseconds()}},
-		{&out.Batches, sweepPart, sweepAudit, []any{at - keep.Audit.Microseconds(), int64(sweepPart)}},
 	}
 	for _, step := range steps {
-		if step.query == sweepAudit && keep.Audit == 0 {
-			continue
-		}
 		tag, err := tx.Exec(ctx, step.query, step.args...)
 		if err != nil {
 			return err
@@ -163,5 +161,8 @@ func sweepOthers(ctx context.Context, tx pgx.Tx, now time.Time, keep auth.Retent
 		*step.removed += n
 		out.More = out.More || (step.most > 0 && n == step.most)
 	}
-	return nil
+	if keep.Audit == 0 {
+		return nil
+	}
+	return dropAudit(ctx, tx, at-keep.Audit.Microseconds(), keep.Reseal, out)
 }

@@ -98,3 +98,71 @@ func (s *Store) Audit(ctx context.Context, seq uint64, limit int) (out []audit.B
 	})
 	return out, explain("reading the audit", err)
 }
+
+const selectSeal = "SELECT seal FROM audit_seal WHERE id = 1"
+
+// AuditSeal reads the seal; see [auth.Store].
+func (s *Store) AuditSeal(ctx context.Context) (text string, err error) {
+	err = s.cold.with(ctx, func(c *conn) error {
+		_, err := c.one(func(r row) { text = r.text(0) }, selectSeal)
+		return err
+	})
+	return text, explain("reading the audit's seal", err)
+}
+
+// SetAuditSeal replaces the seal; see [auth.Store].
+func (s *Store) SetAuditSeal(ctx context.Context, old, text string) error {
+	err := s.transact(ctx, func(t *transaction) error {
+		found := ""
+		if _, err := t.one(func(r row) { found = r.text(0) }, selectSeal); err != nil {
+			return err
+		}
+		if found != old {
+			return fmt.Errorf("the audit was sealed anew meanwhile: %w", auth.ErrConflict)
+		}
+		return t.putSeal(text)
+	})
+	return explain("sealing the audit", err)
+}
+
+func (t *transaction) putSeal(text string) error {
+	_, err := t.exec("INSERT INTO audit_seal (id, seal) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET seal = excluded.seal", text)
+	return err
+}
+
+// sweepAudit removes batches from the oldest on, up to the first that is young
+// enough, so that what is left is an unbroken chain. The newest always stays. The
+// seal moves with the oldest.
+func (t *transaction) sweepAudit(before int64, keep *auth.Retention, out *auth.Swept) error {
+	var last int64
+	if _, err := t.one(func(r row) { last = r.int(0) }, `SELECT coalesce(max(seq), 0) FROM (SELECT seq FROM audit_batches ORDER BY seq LIMIT ?2)
+		WHERE seq < coalesce((SELECT min(seq) FROM (SELECT seq, at FROM audit_batches ORDER BY seq LIMIT ?2) WHERE at >= ?1), 1 << 62)
+		AND seq < (SELECT max(seq) FROM audit_batches)`, before, int64(sweepPart)); err != nil || last == 0 {
+		return err
+	}
+	if keep.Reseal != nil {
+		if err := t.reseal(last, keep.Reseal); err != nil {
+			return err
+		}
+	}
+	n, err := t.exec("DELETE FROM audit_batches WHERE seq <= ?", last)
+	out.Batches += n
+	out.More = out.More || n == sweepPart
+	return err
+}
+
+// reseal moves the seal to where batches up to last are gone.
+func (t *transaction) reseal(last int64, how func(string, audit.Head) string) error {
+	gone, seal := audit.Head{Seq: uint64(last)}, ""
+	_, err := t.one(func(r row) { copy(gone.Chain[:], r.blob(0)) }, "SELECT chain FROM audit_batches WHERE seq = ?", last)
+	if err != nil {
+		return err
+	}
+	if _, err := t.one(func(r row) { seal = r.text(0) }, selectSeal); err != nil {
+		return err
+	}
+	if next := how(seal, gone); next != seal {
+		return t.putSeal(next)
+	}
+	return nil
+}

@@ -157,7 +157,7 @@ func (t *transaction) sweepRest(now time.Time, keep auth.Retention, out *auth.Sw
 	if keep.Audit == 0 {
 		return nil
 	}
-	return t.sweepAudit(at-keep.Audit.Microseconds(), out)
+	return t.sweepAudit(at-keep.Audit.Microseconds(), &keep, out)
 }
 
 // sweepFeed marks how far the feed is now and removes what it was at the newest
@@ -180,16 +180,5 @@ func (t *transaction) sweepFeed(at, keep int64, out *auth.Swept) error {
 	}
 	// The newest mark stays: it says that nothing was announced since.
 	_, err = t.exec("DELETE FROM feed_marks WHERE at <= ? AND at < (SELECT max(at) FROM feed_marks)", at-keep)
-	return err
-}
-
-// sweepAudit removes batches from the oldest on, up to the first that is young
-// enough, so that what is left is an unbroken chain. The newest always stays.
-func (t *transaction) sweepAudit(before int64, out *auth.Swept) error {
-	n, err := t.exec(`DELETE FROM audit_batches WHERE seq IN (SELECT seq FROM audit_batches ORDER BY seq LIMIT ?2)
-		AND seq < coalesce((SELECT min(seq) FROM (SELECT seq, at FROM audit_batches ORDER BY seq LIMIT ?2) WHERE at >= ?1), 1 << 62)
-		AND seq < (SELECT max(seq) FROM audit_batches)`, before, int64(sweepPart))
-	out.Batches += n
-	out.More = out.More || n == sweepPart
 	return err
 }

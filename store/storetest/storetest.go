@@ -51,6 +51,7 @@ func Run(t *testing.T, h Harness) {
 		{"FeedHistories", testFeedHistories},
 		{"LeaseAfterLoss", testLeaseAfterLoss},
 		{"Audit", testAudit},
+		{"AuditSeal", testAuditSeal},
 		{"AuditBefore", testAuditBefore},
 		{"ListSessions", testListSessions},
 		{"ListSessionsOfSome", testListSessionsOfSome},

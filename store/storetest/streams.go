@@ -3,6 +3,8 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -134,6 +136,49 @@ func testAudit(t *testing.T, h Harness) {
 	}
 	_, err := s.Audit(t.Context(), 0, 0)
 	wantErr(t, "Audit without a limit", err, auth.ErrInvalid)
+}
+
+func wantSeal(t *testing.T, s auth.Store, want string) {
+	t.Helper()
+	if got, err := s.AuditSeal(t.Context()); got != want || err != nil {
+		t.Errorf("AuditSeal = %q, %v; want %q", got, err, want)
+	}
+}
+
+func testAuditSeal(t *testing.T, h Harness) {
+	dir := t.TempDir()
+	s := open(t, h, dir)
+	set := func(old, text string) error { return s.SetAuditSeal(t.Context(), old, text) }
+	wantSeal(t, s, "")
+	wantErr(t, "another seal than there is", set("one", "two"), auth.ErrConflict)
+	wantSeal(t, s, "")
+	if err := set("", "one"); err != nil {
+		t.Fatal(err)
+	}
+	wantErr(t, "a second beginning", set("", "two"), auth.ErrConflict)
+	wantErr(t, "another seal than there is", set("two", "three"), auth.ErrConflict)
+	wantSeal(t, s, "one")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, h, dir)
+	wantSeal(t, s, "one")
+	var won atomic.Int64
+	parallel(16, func(i int) {
+		switch err := set("one", fmt.Sprint("by ", i)); {
+		case err == nil:
+			won.Add(1)
+			wantSeal(t, s, fmt.Sprint("by ", i))
+		case !errors.Is(err, auth.ErrConflict):
+			t.Error(err)
+		}
+	})
+	if won.Load() != 1 {
+		t.Errorf("%d of 16 replaced the one seal", won.Load())
+	}
+	if b := batches(t, s); len(b) != 0 {
+		t.Errorf("sealing made %d batches", len(b))
+	}
 }
 
 func testGuards(t *testing.T, h Harness) {
@@ -360,7 +405,10 @@ func testSweepAudit(t *testing.T, h Harness) {
 		apply(t, s, auth.WriteSet{Events: []audit.Event{login(at, auth.SessionID(i+1))}})
 	}
 	now := epoch.Add(1000 * time.Hour)
-	if n := sweepAll(t, s, now, auth.Retention{}); n.Batches != 0 {
+	if err := s.SetAuditSeal(t.Context(), "", "whole"); err != nil {
+		t.Fatal(err)
+	}
+	if n := sweepAll(t, s, now, auth.Retention{Reseal: func(string, audit.Head) string { return "asked although nothing goes" }}); n.Batches != 0 {
 		t.Fatalf("swept %d batches although they are kept for ever", n.Batches)
 	}
 	if n := sweepAll(t, s, now, auth.Retention{Audit: 600 * time.Hour}); n.Batches != 400 {
@@ -371,9 +419,25 @@ func testSweepAudit(t *testing.T, h Harness) {
 		t.Fatalf("%d batches left, from %d", len(all), all[0].Seq)
 	}
 	verify(t, all[1:], all[0])
-	if n := sweepAll(t, s, now.AddDate(5, 0, 0), auth.Retention{Audit: time.Hour}); n.Batches != 299 {
+	wantSeal(t, s, "whole") // where nobody is asked, it stays
+	// Each part that goes moves the seal on to the last of it.
+	var gone []audit.Head
+	seal := "whole"
+	keep := auth.Retention{Audit: time.Hour, Reseal: func(was string, last audit.Head) string {
+		if was != seal {
+			t.Errorf("the seal is said to be %q, want %q", was, seal)
+		}
+		gone = append(gone, last)
+		seal = last.String()
+		return seal
+	}}
+	if n := sweepAll(t, s, now.AddDate(5, 0, 0), keep); n.Batches != 299 {
 		t.Errorf("swept %d batches, want all but the newest", n.Batches)
 	}
+	if last := all[298]; len(gone) < 2 || gone[len(gone)-1] != last.Head() {
+		t.Errorf("the seal moved to %v, want in parts to %v", gone, last.Head())
+	}
+	wantSeal(t, s, seal)
 	apply(t, s, auth.WriteSet{Events: []audit.Event{login(now, 1)}})
 	rest := batches(t, s)
 	if len(rest) != 2 || rest[0].Seq != 700 {

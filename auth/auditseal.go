@@ -1,0 +1,217 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/secret"
+)
+
+// The audit's chain shows what was altered in its middle. That it begins where
+// retention left it, and reaches as far as it came, a seal shows: a text beside it
+// that is sealed under the key set, which is not in the database. Whoever can write
+// the database and has no key can put an older state back with its seal, cut off
+// what came since the newest seal, or begin all anew; nothing else.
+
+const (
+	sealInterval = 10 * time.Second // what comes between two seals can be cut off without a trace
+	headInterval = time.Hour        // between two log lines that say how far the audit is
+)
+
+// auditSeal is what this node knows of the seal, so that one that was put back, or
+// taken away, is noticed while it runs.
+type auditSeal struct {
+	sealer *Sealer
+
+	mu      sync.Mutex
+	keys    *secret.Keys // that it was last sealed under
+	text    string
+	known   audit.Seal // of the text; To never goes back
+	other   audit.Seal // that another text said, when it was last read
+	wrong   string     // what was last found wrong, and logged
+	logged  time.Time  // when the head was last logged
+	ongoing bool       // sealed at least once
+}
+
+// AuditSeal is the audit's newest seal, nil if there is none, and how far this node
+// knows the audit to have come, which is zero before it has sealed anything. The
+// error wraps [audit.ErrBroken] if the seal was not made under this key set.
+func (s *Service) AuditSeal(ctx context.Context) (seal *audit.Seal, known audit.Head, err error) {
+	s.seal.mu.Lock()
+	known = s.seal.known.To // before the store is asked: it is not behind what is read then
+	s.seal.mu.Unlock()
+	text, err := s.store.AuditSeal(ctx)
+	if err != nil || text == "" {
+		return nil, known, err
+	}
+	opened, err := s.openSeal(text)
+	if err != nil {
+		return nil, known, err
+	}
+	return &opened, known, nil
+}
+
+func (s *Service) openSeal(text string) (audit.Seal, error) {
+	plain, ok := s.seal.sealer.Open(text)
+	if !ok {
+		return audit.Seal{}, fmt.Errorf("the seal of the audit was not made with this key set: %w", audit.ErrBroken)
+	}
+	seal, err := audit.ParseSeal(plain)
+	if err != nil {
+		return audit.Seal{}, fmt.Errorf("%w: %w", err, audit.ErrBroken)
+	}
+	return seal, nil
+}
+
+// sealAudit seals the audit as far as it is now. One in which something is missing
+// or altered keeps the seal that shows it.
+func (s *Service) sealAudit(ctx context.Context) {
+	err := s.sealOnce(ctx)
+	t := &s.seal
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case errors.Is(err, audit.ErrBroken):
+		if t.wrong != err.Error() {
+			s.log.Error("the audit is not whole: run sallyport audit verify", "error", err)
+		}
+		t.wrong = err.Error()
+	case err != nil:
+		if ctx.Err() == nil {
+			s.log.Warn("could not seal the audit", "error", err)
+		}
+	default:
+		t.wrong = ""
+		if now := s.clock(); t.ongoing && now.Sub(t.logged) >= headInterval {
+			t.logged = now
+			s.logHead()
+		}
+	}
+}
+
+// logHead has the head stand where the database's owner may not reach: in the log.
+// s.seal.mu is held.
+func (s *Service) logHead() {
+	s.log.Info("the audit is sealed", "head", s.seal.known.To.String())
+}
+
+func (s *Service) sealOnce(ctx context.Context) error {
+	t := &s.seal
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	text, err := s.store.AuditSeal(ctx) // before the newest batch: that is never behind it then
+	if err != nil {
+		return err
+	}
+	newest, err := s.store.AuditBefore(ctx, 0, 1)
+	if err != nil {
+		return err
+	}
+	keys := s.Keys()
+	if len(newest) == 0 && text == "" && t.text == "" {
+		return nil // there is no audit yet
+	}
+	if len(newest) > 0 && t.ongoing && text == t.text && keys == t.keys && t.known.To == newest[0].Head() {
+		return nil // and nothing new
+	}
+	next, err := s.nextSeal(ctx, text, newest)
+	switch {
+	case errors.Is(err, audit.ErrBroken):
+		if again, e := s.store.AuditSeal(ctx); e == nil && again != text {
+			return nil // what it was held to was dropped meanwhile
+		}
+		return err
+	case err != nil:
+		return err
+	case next.To == t.other.To && keys == t.keys: // another node has sealed this
+		t.text, t.known = text, t.other
+		return nil
+	}
+	sealed := t.sealer.Seal(next.String())
+	switch err := s.store.SetAuditSeal(ctx, text, sealed); {
+	case errors.Is(err, ErrConflict): // another node was faster
+		return nil
+	case err != nil:
+		return err
+	}
+	t.text, t.known, t.keys, t.ongoing = sealed, next, keys, true
+	return nil
+}
+
+// nextSeal is the seal that follows the one that is there. s.seal.mu is held.
+func (s *Service) nextSeal(ctx context.Context, text string, newest []audit.Batch) (audit.Seal, error) {
+	t := &s.seal
+	if text == "" {
+		if t.ongoing {
+			return audit.Seal{}, fmt.Errorf("the seal of the audit was taken away: %w", audit.ErrBroken)
+		}
+		return s.firstSeal(ctx, &newest[0])
+	}
+	seal, err := s.openSeal(text)
+	if err != nil {
+		return audit.Seal{}, err
+	}
+	t.other = seal
+	if seal.To.Seq < t.known.To.Seq {
+		return audit.Seal{}, fmt.Errorf("an older seal of the audit was put back, of batch %d, and there was batch %d: %w", seal.To.Seq, t.known.To.Seq, audit.ErrBroken)
+	}
+	if len(newest) == 0 || newest[0].Seq < seal.To.Seq {
+		return audit.Seal{}, fmt.Errorf("the end of the audit is missing, which came to batch %d: %w", seal.To.Seq, audit.ErrBroken)
+	}
+	if seal.To.Seq > seal.From.Seq { // else it was dropped
+		b, err := s.store.Audit(ctx, seal.To.Seq-1, 1)
+		if err != nil {
+			return audit.Seal{}, err
+		}
+		if len(b) == 0 || b[0].Head() != seal.To {
+			return audit.Seal{}, fmt.Errorf("batch %d of the audit is not the one that was sealed: %w", seal.To.Seq, audit.ErrBroken)
+		}
+	}
+	return audit.Seal{From: seal.From, To: newest[0].Head(), At: s.clock()}, nil
+}
+
+// firstSeal begins where the audit does. If that is not its very beginning, an older
+// version dropped what was before, or somebody took it away: nobody can tell.
+func (s *Service) firstSeal(ctx context.Context, newest *audit.Batch) (audit.Seal, error) {
+	oldest, err := s.store.Audit(ctx, 0, 1)
+	if err != nil {
+		return audit.Seal{}, err
+	}
+	seal := audit.Seal{To: newest.Head(), At: s.clock()}
+	if len(oldest) > 0 && oldest[0].Seq > 1 {
+		seal.From = oldest[0].Head()
+		s.log.Warn("the audit had no seal: what came before is taken as dropped by an older version", "first_batch", oldest[0].Seq)
+	}
+	return seal, nil
+}
+
+// reseal is the seal for when batches up to gone are dropped. One that does not
+// open stays, and shows that it was altered.
+func (s *Service) reseal(text string, gone audit.Head) string {
+	seal := audit.Seal{}
+	if text != "" {
+		var err error
+		if seal, err = s.openSeal(text); err != nil {
+			return text
+		}
+	}
+	seal.From, seal.At = gone, s.clock()
+	if seal.To.Seq < gone.Seq {
+		seal.To = gone
+	}
+	return s.seal.sealer.Seal(seal.String())
+}
+
+// closeSeal seals what is to come no more.
+func (s *Service) closeSeal(ctx context.Context) {
+	s.sealAudit(ctx)
+	s.seal.mu.Lock()
+	defer s.seal.mu.Unlock()
+	if s.seal.ongoing {
+		s.logHead()
+	}
+}
