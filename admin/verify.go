@@ -198,7 +198,11 @@ func (w *walk) end() {
 		w.broken(1, w.loose)
 	}
 	for _, m := range w.marks {
-		if w.out.OK && m.Seq > uint64(w.out.Last) {
+		switch {
+		case !w.out.OK || m.Seq <= uint64(w.out.Last):
+		case !w.any:
+			w.broken(1, fmt.Sprintf("the audit is empty, and came to %s", m.before))
+		default:
 			w.broken(uint64(w.out.Last)+1, fmt.Sprintf("the audit ends with batch %d, before %s: what followed was taken away", w.out.Last, m.before))
 		}
 	}

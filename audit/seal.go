@@ -82,8 +82,12 @@ func (s *Seal) Begins(first *Batch) (broken uint64, err error) {
 			return first.Seq, fmt.Errorf("batch %d was altered: %w", first.Seq, ErrBroken)
 		}
 		return first.Seq, first.Check()
-	case first.Seq > s.From.Seq+1:
+	case first.Seq == s.From.Seq+2:
+		return s.From.Seq + 1, fmt.Errorf("batch %d is missing, and no retention dropped it: %w", s.From.Seq+1, ErrBroken)
+	case first.Seq > s.From.Seq+2:
 		return s.From.Seq + 1, fmt.Errorf("batches %d to %d are missing, and no retention dropped them: %w", s.From.Seq+1, first.Seq-1, ErrBroken)
+	case first.Seq == 1 && first.Chain != Link([32]byte{}, first.Body):
+		return 1, fmt.Errorf("batch 1 was altered, or is not the first there was: %w", ErrBroken)
 	}
 	return first.Seq, Verify(&Batch{Seq: s.From.Seq, Chain: s.From.Chain}, first)
 }

@@ -88,15 +88,9 @@ func (s *Service) sealAudit(ctx context.Context) {
 		t.wrong = ""
 		if now := s.clock(); t.ongoing && now.Sub(t.logged) >= headInterval {
 			t.logged = now
-			s.logHead()
+			s.log.Info("the audit is sealed", "head", t.known.To.String()) // where the database's owner may not reach
 		}
 	}
-}
-
-// logHead has the head stand where the database's owner may not reach: in the log.
-// s.seal.mu is held.
-func (s *Service) logHead() {
-	s.log.Info("the audit is sealed", "head", s.seal.known.To.String())
 }
 
 func (s *Service) sealOnce(ctx context.Context) error {
@@ -206,12 +200,10 @@ func (s *Service) reseal(text string, gone audit.Head) string {
 	return s.seal.sealer.Seal(seal.String())
 }
 
-// closeSeal seals what is to come no more.
+// closeSeal seals what there is at the end, and logs how far that is.
 func (s *Service) closeSeal(ctx context.Context) {
-	s.sealAudit(ctx)
 	s.seal.mu.Lock()
-	defer s.seal.mu.Unlock()
-	if s.seal.ongoing {
-		s.logHead()
-	}
+	s.seal.logged = time.Time{}
+	s.seal.mu.Unlock()
+	s.sealAudit(ctx)
 }

@@ -1,11 +1,16 @@
 package auth
 
+import "github.com/sallyport/sallyport/audit"
+
 // WaitingTurns is how many turns the service keeps.
 func WaitingTurns(s *Service) int {
 	s.turns.mu.Lock()
 	defer s.turns.mu.Unlock()
 	return len(s.turns.of)
 }
+
+// Reseal is what a service has a store move the seal with.
+func Reseal(s *Service) func(string, audit.Head) string { return s.reseal }
 
 // OwnEnds is how many ends of its own the service remembers until it reads of them.
 func OwnEnds(s *Service) int {
