@@ -68,6 +68,7 @@ func (s *Service) startAfresh(ctx context.Context, now time.Time) bool {
 	}
 	s.dir.forgetAll()
 	s.cache.clear()
+	s.guard.reload.Store(true)
 	s.feed.heard(head, now)
 	s.followers.restart(head, now)
 	s.log.Warn("was away longer than the feed is kept; forgot all cached sessions")

@@ -26,12 +26,13 @@ func judgeWith(ctx context.Context, g *guard, now time.Time, a *Attempt, right, 
 	}
 	var s settled
 	if right {
-		s = g.passed(&place)
+		s = g.passed(now, &place)
 	} else {
 		s = g.failed(now, &place, known)
+		refusal = s.count()
 	}
-	s.done(true)
-	return s, nil
+	s.done(refusal == nil)
+	return s, refusal
 }
 
 func (g *guard) mustRefuse(t *testing.T, now time.Time, a *Attempt) time.Duration {
@@ -60,6 +61,9 @@ func TestGuardJudgesNoMoreThanTheLockAllows(t *testing.T) {
 				judged.Add(1)
 				time.Sleep(30 * time.Millisecond) // a password hash
 				s := g.failed(time.Now(), &place, true)
+				if refusal := s.count(); refusal != nil {
+					t.Error(refusal)
+				}
 				s.done(true)
 			})
 		}
@@ -84,7 +88,7 @@ func TestGuardLetsManyRightOnesPass(t *testing.T) {
 					return
 				}
 				time.Sleep(30 * time.Millisecond)
-				s := g.passed(&place)
+				s := g.passed(time.Now(), &place)
 				s.done(true)
 				passed.Add(1)
 			})
@@ -142,8 +146,8 @@ func TestGuardForgets(t *testing.T) {
 		fail(t0)
 	}
 	s, refusal := judgeWith(t.Context(), g, t0, a, true, true)
-	if refusal != nil || len(s.rows) != 1 || s.rows[0].Failures != 0 {
-		t.Fatalf("a success leaves %+v (%v), want one row that removes the failures", s.rows, refusal)
+	if refusal != nil || !s.passes[0].Forget || len(g.entries) != 0 {
+		t.Fatalf("a success leaves %d entries, and %+v (%v) for the store", len(g.entries), s.passes[0], refusal)
 	}
 	if n := fail(t0); n != 1 {
 		t.Errorf("after a success the next failure is number %d", n)
@@ -195,13 +199,13 @@ func TestGuardRestart(t *testing.T) {
 	rows := map[GuardKey]GuardRow{}
 	for i := range 5 {
 		s, _ := judgeWith(t.Context(), g, t0, a, false, true)
-		for _, r := range s.rows {
-			rows[r.Key] = r
+		for _, c := range s.changes {
+			rows[c.Key] = c.GuardRow
 		}
 		if i < 4 {
 			s, _ = judgeWith(t.Context(), g, t0, b, false, false)
-			for _, r := range s.rows {
-				rows[r.Key] = r
+			for _, c := range s.changes {
+				rows[c.Key] = c.GuardRow
 			}
 		}
 	}
@@ -236,9 +240,12 @@ func TestGuardRowsAreOrdered(t *testing.T) {
 			wg.Go(func() {
 				place, _ := g.reserve(t.Context(), time.Now(), guessAt(1))
 				s := g.failed(time.Now(), &place, true)
+				if refusal := s.count(); refusal != nil {
+					t.Error(refusal)
+				}
 				time.Sleep(time.Duration(5-i) * time.Millisecond) // the commit
 				mu.Lock()
-				if n := s.rows[0].Failures; n < stored {
+				if n := s.changes[0].Failures; n < stored {
 					t.Errorf("a row of %d failures was stored after one of %d", n, stored)
 				} else {
 					stored = n
@@ -267,8 +274,8 @@ func TestGuardStrangersAreBounded(t *testing.T) {
 		if refusal != nil {
 			t.Fatal(refusal)
 		}
-		for _, r := range s.rows {
-			if r.Failures == 0 && r.Locked.IsZero() {
+		for i := range s.changes {
+			if s.changes[i].Removes() {
 				evicted++
 			}
 		}

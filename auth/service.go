@@ -104,6 +104,7 @@ func Open(ctx context.Context, store Store, o Options) (*Service, error) {
 	s.work.Go(func() { s.keepFollowing(background) })
 	s.every(background, flushInterval, s.flush)
 	s.every(background, sweepInterval, s.sweep)
+	s.every(background, feedInterval, s.lift)
 	return s, nil
 }
 
@@ -220,6 +221,7 @@ func (s *Service) Update(ctx context.Context, f func(Tx) error) error {
 		return err
 	}
 	s.follow(ctx)
+	s.lift(ctx)
 	return nil
 }
 

@@ -64,6 +64,10 @@ func (n *nodes) Guards(ctx context.Context, f func(auth.GuardRow) error) error {
 	return n.any().Guards(ctx, f)
 }
 
+func (n *nodes) GuardRows(ctx context.Context, keys ...auth.GuardKey) ([]auth.GuardRow, error) {
+	return n.any().GuardRows(ctx, keys...)
+}
+
 func (n *nodes) Latest(ctx context.Context, p auth.PrincipalID, now time.Time) (auth.SessionRow, error) {
 	return n.any().Latest(ctx, p, now)
 }
