@@ -287,3 +287,16 @@ func TestUpdatesInTurn(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestNodes: servers over one database count as one.
+func TestNodes(t *testing.T) {
+	need(t)
+	storetest.RunNodes(t, storetest.Nodes{Open: func(t *testing.T, dir string) auth.Store {
+		t.Helper()
+		s, err := Open(context.Background(), Options{URL: inSchema(t, dir), Logger: quiet})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}})
+}
