@@ -34,7 +34,7 @@ func (s *Service) commit(ctx context.Context, j *settled, w *WriteSet) (refusal 
 			written = err == nil
 			return nil, err
 		}
-		if refusal, err := s.contested(ctx, j, w); refusal != nil || err != nil {
+		if refusal, err := s.contested(ctx, j); refusal != nil || err != nil {
 			return refusal, err
 		}
 	}
@@ -43,14 +43,18 @@ func (s *Service) commit(ctx context.Context, j *settled, w *WriteSet) (refusal 
 
 // fill puts into a set what was settled, and who is refused for what is known now.
 func (j *settled) fill(w *WriteSet) *Refusal {
+	w.Takes, w.Events = j.takes(), w.Events[:1]
 	if j.right {
-		w.Passes = j.passes[:j.n]
+		w.Passes, w.Room = j.passes[:j.n], j.room
+		if j.use.report {
+			w.Events = append(w.Events, fairUseEvent(w.Events[0], j.use))
+		}
 		return nil
 	}
 	if refusal := j.count(); refusal != nil {
 		return refusal
 	}
-	w.Guards, w.Events = j.changes, w.Events[:1]
+	w.Guards = j.changes
 	if j.locked {
 		e := w.Events[0]
 		e.Kind, e.Count = audit.Lock, j.failures
@@ -61,13 +65,22 @@ func (j *settled) fill(w *WriteSet) *Refusal {
 
 // contested looks why the store refused a set. A refusal is the answer; without one
 // the set is to be tried again.
-func (s *Service) contested(ctx context.Context, j *settled, w *WriteSet) (*Refusal, error) {
+func (s *Service) contested(ctx context.Context, j *settled) (*Refusal, error) {
 	rows, err := s.store.GuardRows(ctx, j.keys()...)
 	if err != nil {
 		return nil, fmt.Errorf("reading locks: %w", err)
 	}
 	refusal, _ := j.learn(rows)
-	return refusal, nil
+	if row := j.rate.used(rows); row != nil {
+		return s.rates.used(row, j.now), nil
+	}
+	if row := j.use.take.used(rows); row != nil && refusal == nil {
+		refusal = j.use.used(row, j.now)
+	}
+	if j.room == nil || refusal != nil {
+		return refusal, nil
+	}
+	return s.full(ctx, j.room)
 }
 
 // confirm asks whether a secret that was right counts, where nothing else of the

@@ -58,6 +58,16 @@ type Take struct {
 	Until time.Time // of the allowance that begins with this one, if none is running at At
 }
 
+// used is the row of the allowance if nothing is left of it.
+func (t *Take) used(rows []GuardRow) *GuardRow {
+	for i := range rows {
+		if r := &rows[i]; r.Key == t.Key && t.At.Before(r.Forget) && r.Failures >= t.Most {
+			return r
+		}
+	}
+	return nil
+}
+
 // Room asks for room for one more live session under a cap.
 type Room struct {
 	Capped

@@ -64,6 +64,7 @@ func newGuard() *guard {
 type reservation struct {
 	held [2]*guardEntry
 	n    int
+	rate Take // what the attempt takes of the rate of its address, once it is judged
 }
 
 // reserve takes a place for an attempt. It waits while as many attempts are

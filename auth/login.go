@@ -23,13 +23,15 @@ import (
 func (s *Service) Login(ctx context.Context, a *Attempt) (_ Grant, err error) {
 	defer s.counts.login(a.Mount, &err)
 	now := s.clock()
-	if refusal := s.rates.take(a, now); refusal != nil {
+	rate, refusal := s.rates.take(a, now)
+	if refusal != nil {
 		return Grant{}, s.refuse(ctx, a, now, refusal)
 	}
 	place, refusal := s.guard.reserve(ctx, now, a)
 	if refusal != nil {
 		return Grant{}, s.refuse(ctx, a, now, refusal)
 	}
+	place.rate = rate
 	v, refusal := s.judge(ctx, a, now)
 	if refusal == nil {
 		refusal = s.mayLogIn(a, &v, now)
@@ -49,28 +51,28 @@ func (s *Service) Login(ctx context.Context, a *Attempt) (_ Grant, err error) {
 		return Grant{}, s.refuse(ctx, a, now, refusal)
 	}
 	settled := s.guard.passed(now, &place)
-	use, err := s.countLogin(ctx, v.who, a.Mount.FairUse, now)
-	if err != nil {
+	if settled.use, err = s.countLogin(ctx, v.who, a.Mount.FairUse, now); err != nil {
 		return Grant{}, s.throttle(ctx, a, &settled, now, Refuse(Unavailable, fmt.Errorf("counting for fair use: %w", err)))
 	}
-	if use.over && a.Mount.FairUse.Answer == AnswerRefuse {
-		return Grant{}, s.throttle(ctx, a, &settled, now, &Refusal{Reason: Throttled, RetryAfter: use.until})
+	if settled.use.over && a.Mount.FairUse.Answer == AnswerRefuse {
+		return Grant{}, s.throttle(ctx, a, &settled, now, &Refusal{Reason: Throttled, RetryAfter: settled.use.until})
 	}
-	grant, err := s.begin(ctx, a, &v, &settled, use, now)
-	if err == nil && use.over {
-		s.advise(client, a, use)
+	grant, err := s.begin(ctx, a, &v, &settled, now)
+	if err == nil && settled.use.over {
+		s.advise(client, a, settled.use)
 	}
 	return grant, err
 }
 
 // begin issues a session if there is room for it.
-func (s *Service) begin(ctx context.Context, a *Attempt, v *verdict, settled *settled, use fairUse, now time.Time) (Grant, error) {
-	free, refusal := s.room(ctx, a.Mount, v, now)
+func (s *Service) begin(ctx context.Context, a *Attempt, v *verdict, settled *settled, now time.Time) (Grant, error) {
+	room, free, refusal := s.room(ctx, a.Mount, v, now)
 	if refusal != nil {
 		return Grant{}, s.throttle(ctx, a, settled, now, refusal)
 	}
 	defer free()
-	return s.issue(ctx, a, v, settled, use, now)
+	settled.room = room
+	return s.issue(ctx, a, v, settled, now)
 }
 
 // mayLogIn holds a right secret to what else a login asks for. What is missing
@@ -90,7 +92,7 @@ func (s *Service) mayLogIn(a *Attempt, v *verdict, now time.Time) *Refusal {
 }
 
 // issue begins the session. Everything that the login changes is one write set.
-func (s *Service) issue(ctx context.Context, a *Attempt, v *verdict, settled *settled, use fairUse, now time.Time) (Grant, error) {
+func (s *Service) issue(ctx context.Context, a *Attempt, v *verdict, settled *settled, now time.Time) (Grant, error) {
 	fail := func(err error) (Grant, error) {
 		r := unwritten("keeping a session", err)
 		s.log.Error("a login could not be kept", "dialect", a.Mount.Dialect, "request", a.Origin.Request, "error", r.Cause)
@@ -122,10 +124,7 @@ func (s *Service) issue(ctx context.Context, a *Attempt, v *verdict, settled *se
 	w.events[0] = s.event(a, audit.Login, now)
 	about(&w.events[0], v.who)
 	w.events[0].Session = uint64(id)
-	w.set.Events = w.events[:1:1]
-	if use.report {
-		w.set.Events = append(w.set.Events, fairUseEvent(w.events[0], use))
-	}
+	w.set.Events = w.events[:1]
 	mark := s.cache.mark(id)
 	refusal, err := s.commit(ctx, settled, &w.set)
 	switch {

@@ -33,7 +33,7 @@ func (s *Service) LoginAs(ctx context.Context, l *LoginAs) (_ Grant, err error) 
 	if refusal != nil {
 		return Grant{}, s.refuse(ctx, a, now, refusal)
 	}
-	return s.issue(ctx, a, v, &settled{g: s.guard, right: true}, fairUse{}, now)
+	return s.issue(ctx, a, v, &settled{g: s.guard, right: true}, now)
 }
 
 // userOf finds the user that a delegate means.

@@ -17,6 +17,9 @@ type settled struct {
 	n      int
 	was    [2]GuardCount // right: what was stored of each
 	passes [2]Pass       // right
+	room   *Room         // right: what the session needs
+	use    fairUse       // right
+	rate   Take          // no Key: the mount has none
 
 	changes  []GuardChange // wrong
 	evicted  []GuardChange // strangers that make room
@@ -29,7 +32,7 @@ type settled struct {
 // success forgets the failures of the name, not those of the address: an attacker
 // may have one right credential.
 func (g *guard) passed(now time.Time, r *reservation) settled {
-	s := settled{g: g, now: now, right: true, held: r.held, n: r.n}
+	s := settled{g: g, now: now, right: true, held: r.held, n: r.n, rate: r.rate}
 	r.n = 0
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -44,7 +47,7 @@ func (g *guard) passed(now time.Time, r *reservation) settled {
 // failed settles an attempt whose secret was wrong. It waits for this node's turn
 // to count, and keeps the places until done.
 func (g *guard) failed(now time.Time, r *reservation, known bool) settled {
-	s := settled{g: g, now: now, known: known, held: r.held, n: r.n}
+	s := settled{g: g, now: now, known: known, held: r.held, n: r.n, rate: r.rate}
 	r.n = 0
 	g.mu.Lock()
 	for _, e := range s.held[:s.n] {
@@ -157,12 +160,25 @@ func (s *settled) done(written bool) {
 	s.n = 0
 }
 
-// keys are those of what was judged.
+// keys are those of what was judged and of what is taken.
 func (s *settled) keys() (keys []GuardKey) {
 	for _, e := range s.held[:s.n] {
 		keys = append(keys, e.key)
 	}
+	for _, t := range s.takes() {
+		keys = append(keys, t.Key)
+	}
 	return keys
+}
+
+// takes are what is taken of allowances.
+func (s *settled) takes() (list []Take) {
+	for _, t := range [...]Take{s.rate, s.use.take} {
+		if t != (Take{}) {
+			list = append(list, t)
+		}
+	}
+	return list
 }
 
 // place files an entry under known names or strangers, and makes room among

@@ -8,9 +8,6 @@ import (
 
 // What sets are conditional on, together for all sets of a group: a statement
 // names those whose condition does not hold, and the others go again without them.
-//
-// Of sets that wait at the same time, it is as if those that count failures had come
-// first.
 
 // caps takes the turns of the caps that sets ask for room under: the rows of the
 // tenants, which nobody writes for it.
@@ -27,44 +24,66 @@ func (p *plan) caps() {
 	}
 }
 
-// failures counts failures. A key that two sets change is changed by two statements.
-func (p *plan) failures() {
-	var c changeColumns
-	seen := map[auth.GuardKey]bool{}
-	write := func() {
-		p.queue(everybody, countFailures, c.args()...)
-		c = changeColumns{}
-		clear(seen)
-	}
+// guards asks for locks and counts failures, each for all sets by one statement. Where
+// a key is in several sets, the later ones see what the earlier ones wrote.
+func (p *plan) guards() {
+	g := guardPlan{plan: p, passed: map[auth.GuardKey]bool{}, failed: map[auth.GuardKey]bool{}}
 	for i, w := range p.sets {
+		for j := range w.Passes {
+			g.pass(i, &w.Passes[j])
+		}
 		for j := range w.Guards {
-			g := &w.Guards[j]
-			if seen[g.Key] {
-				write()
-			}
-			seen[g.Key] = true
-			c.add(i, g)
+			g.fail(i, &w.Guards[j])
 		}
 	}
-	if len(c.key) > 0 {
-		write()
+	g.writePasses()
+	g.writeFailures()
+}
+
+// guardPlan is passes and failures that no statement is about yet.
+type guardPlan struct {
+	*plan
+	names, others  passColumns
+	failures       changeColumns
+	passed, failed map[auth.GuardKey]bool
+}
+
+func (g *guardPlan) pass(set int, p *auth.Pass) {
+	if g.failed[p.Key] {
+		g.writeFailures()
+	}
+	g.passed[p.Key] = true
+	if p.Forget {
+		g.names.add(set, p)
+	} else {
+		g.others.add(set, p)
 	}
 }
 
-// passes asks for locks, and forgets failures.
-func (p *plan) passes() {
-	var names, others passColumns
-	for i, w := range p.sets {
-		for j := range w.Passes {
-			if pass := &w.Passes[j]; pass.Forget {
-				names.add(i, pass)
-			} else {
-				others.add(i, pass)
-			}
-		}
+func (g *guardPlan) fail(set int, c *auth.GuardChange) {
+	if g.passed[c.Key] {
+		g.writePasses()
 	}
-	if len(names.key)+len(others.key) > 0 {
-		p.queue(everybody, passLocks, names.set, names.key, names.at, others.set, others.key, others.at)
+	if g.failed[c.Key] {
+		g.writeFailures()
+	}
+	g.failed[c.Key] = true
+	g.failures.add(set, c)
+}
+
+func (g *guardPlan) writePasses() {
+	if len(g.passed) > 0 {
+		g.queue(everybody, passLocks, g.names.set, g.names.key, g.names.at, g.others.set, g.others.key, g.others.at)
+		g.names, g.others = passColumns{}, passColumns{}
+		clear(g.passed)
+	}
+}
+
+func (g *guardPlan) writeFailures() {
+	if len(g.failed) > 0 {
+		g.queue(everybody, countFailures, g.failures.args()...)
+		g.failures = changeColumns{}
+		clear(g.failed)
 	}
 }
 

@@ -68,8 +68,7 @@ func makePlan(group []*request, writer, n int64) *plan {
 	p.caps()
 	p.passwords()
 	p.records()
-	p.failures()
-	p.passes()
+	p.guards()
 	p.takes()
 	if ends {
 		p.queue(everybody, takeFeed)
