@@ -7,7 +7,7 @@ import (
 )
 
 // plan is write sets as the statements of one transaction, sent in one go. What
-// many sets have in common is one statement: a group of logins is six however
+// many sets have in common is one statement: a group of logins is seven however
 // many they are.
 //
 // The order of statements is the order in which locks are taken, the same

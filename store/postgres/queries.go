@@ -89,12 +89,13 @@ const (
 
 	// Names are locked until the commit: whoever counts a failure of one waits, and is
 	// seen. Addresses are not, or all that come from one would wait for each other.
-	passLocks = `WITH held AS (SELECT g.key, g.locked, n.of_set, n.at FROM guards g JOIN unnest($1::integer[], $2::bytea[], $3::bigint[])
-			AS n (of_set, key, at) ON g.key = n.key ORDER BY g.key FOR UPDATE OF g),
+	// Nearly none of the keys is there, so they are looked up alone and joined then.
+	passLocks = `WITH held AS (SELECT key, locked FROM guards WHERE key = ANY ($2::bytea[]) ORDER BY key FOR UPDATE),
 		gone AS (DELETE FROM guards g USING held h WHERE g.key = h.key),
-		bad AS (SELECT of_set FROM held WHERE locked > at
-			UNION ALL SELECT n.of_set FROM guards g JOIN unnest($4::integer[], $5::bytea[], $6::bigint[]) AS n (of_set, key, at)
-				ON g.key = n.key WHERE g.locked > n.at)
+		seen AS (SELECT key, locked FROM held UNION ALL SELECT key, locked FROM guards WHERE key = ANY ($5::bytea[])),
+		bad AS (SELECT n.of_set FROM seen s JOIN (SELECT * FROM unnest($1::integer[], $2::bytea[], $3::bigint[])
+				UNION ALL SELECT * FROM unnest($4::integer[], $5::bytea[], $6::bigint[])) AS n (of_set, key, at)
+			ON s.key = n.key WHERE s.locked > n.at)
 		` + refuseBad
 
 	// Of sets that take of one allowance, those that came first get what is left.
