@@ -228,6 +228,71 @@ func TestGuardRestart(t *testing.T) {
 	}
 }
 
+// Where the limits were lowered over a restart there may be more failures than lock:
+// then the next locks, and nobody waits for ever.
+func TestGuardLimitsAreLowered(t *testing.T) {
+	g, a := newGuard(), guessAt(1)
+	for range 4 {
+		if _, refusal := judgeWith(t.Context(), g, t0, a, false, true); refusal != nil {
+			t.Fatal(refusal)
+		}
+	}
+	a.Mount.Names.Failures = 3
+	if s, refusal := judgeWith(t.Context(), g, t0, a, false, true); refusal != nil || !s.locked || s.failures != 5 {
+		t.Errorf("the fifth failure of three: %v, %+v", refusal, s)
+	}
+	g.mustRefuse(t, t0, a)
+}
+
+// What was taken of allowances is none of the guard's business, and of strangers that
+// other nodes have counted no more are taken up than there may be.
+func TestGuardRestoresWithinItsBounds(t *testing.T) {
+	g := newGuard()
+	row := GuardRow{Failures: 1, Last: t0, Forget: t0.Add(time.Hour)}
+	for i := range maxStrangers + 10 {
+		row.Key, row.Name = GuardKey{byte(i), byte(i >> 8), byte(i >> 16)}, "n"
+		g.restore(&row, t0)
+	}
+	row.Key, row.Name = GuardKey{15: 1}, ""
+	g.restore(&row, t0)
+	row.Key, row.Name, row.Known = GuardKey{15: 2}, "n", true
+	g.restore(&row, t0)
+	if len(g.entries) != maxStrangers+1 || len(g.strangers) != maxStrangers || g.entries[row.Key] == nil {
+		t.Errorf("%d entries, %d of them strangers", len(g.entries), len(g.strangers))
+	}
+}
+
+// A failure that another node's lock overtook is not counted, and one that another
+// node's failures overtook is counted on top of them.
+func TestGuardLearns(t *testing.T) {
+	g, a := newGuard(), guessAt(1)
+	place, _ := g.reserve(t.Context(), t0, a)
+	key := place.held[0].key
+	s := g.failed(t0, &place, false)
+	if refusal := s.count(); refusal != nil || s.changes[0].Was != (GuardCount{}) || s.failures != 1 {
+		t.Fatalf("%v, %+v", refusal, s.changes)
+	}
+	theirs := GuardRow{Key: key, Name: "n", Failures: 3, Last: t0.Add(-time.Minute), Forget: t0.Add(time.Hour)}
+	if refusal, _ := s.learn([]GuardRow{theirs}); refusal != nil {
+		t.Fatal(refusal)
+	}
+	if refusal := s.count(); refusal != nil || s.changes[0].Was != theirs.Count() || s.failures != 4 || s.locked {
+		t.Fatalf("%v, %+v", refusal, s.changes)
+	}
+	theirs.Failures, theirs.Locked = 5, t0.Add(time.Minute)
+	refusal, _ := s.learn([]GuardRow{theirs})
+	if refusal == nil || refusal.Reason != Locked || refusal.RetryAfter != time.Minute || s.count() == nil {
+		t.Fatalf("%v, locked elsewhere", refusal)
+	}
+	s.done(false)
+	if left := g.mustRefuse(t, t0, a); left != time.Minute {
+		t.Errorf("then it is locked for %v, want a minute", left)
+	}
+	if place, refusal := g.reserve(t.Context(), t0.Add(time.Minute), a); refusal != nil || place.held[0].inflight != 1 {
+		t.Errorf("after the lock: %v", refusal)
+	}
+}
+
 // Rows reach the store in the order of what they describe, so that a restart
 // never finds fewer failures than were answered.
 func TestGuardRowsAreOrdered(t *testing.T) {

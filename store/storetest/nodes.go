@@ -438,6 +438,9 @@ func testNodesRate(t *testing.T, s *site) {
 				t.Errorf("node %d: to come back in %v, want less than a minute", node, r.RetryAfter)
 			}
 		}
+		if locks, err := s.nodes[0].Locks(t.Context()); err != nil || len(locks) != 0 {
+			t.Errorf("the rate shows as locks: %+v, %v", locks, err)
+		}
 		other := attempt(m, nodesNumber, nodesSecret)
 		other.Origin.Source = netip.MustParseAddr("192.0.2.11")
 		s.want(round, other, "")
