@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -38,7 +37,7 @@ func (s *Service) Authenticate(ctx context.Context, a *Attempt, roles ...Role) (
 	}
 	place, refusal := s.guard.reserve(ctx, now, byAddress(a))
 	if refusal != nil {
-		return nil, s.refuse(ctx, a, nil, now, refusal)
+		return nil, s.refuse(ctx, a, now, refusal)
 	}
 	v, refusal := s.judge(ctx, a, now)
 	ctx = context.WithoutCancel(ctx)
@@ -50,19 +49,19 @@ func (s *Service) Authenticate(ctx context.Context, a *Attempt, roles ...Role) (
 	case refusal.Reason == BadCredentials:
 		return nil, s.countFailure(ctx, a, &v, &place, now, refusal)
 	case refusal.Reason == Inactive:
-		settled := s.guard.passed(&place)
-		return nil, s.refuse(ctx, a, &settled, now, refusal)
+		settled := s.guard.passed(now, &place)
+		return nil, s.refuseJudged(ctx, a, &settled, now, refusal)
 	default:
 		s.guard.release(&place)
-		return nil, s.refuse(ctx, a, nil, now, refusal)
+		return nil, s.refuse(ctx, a, now, refusal)
 	}
-	settled := s.guard.passed(&place)
-	if len(settled.rows) > 0 {
-		_, err := s.store.Apply(ctx, &WriteSet{Guards: settled.rows})
-		settled.done(err == nil)
-		if err != nil {
-			return nil, endingFailed(fmt.Errorf("forgetting failures: %w", err))
-		}
+	settled := s.guard.passed(now, &place)
+	refusal, err := s.confirm(ctx, &settled)
+	switch {
+	case err != nil:
+		return nil, unwritten("asking for locks", err)
+	case refusal != nil:
+		return nil, s.refuse(ctx, a, now, refusal)
 	}
 	s.remember(a, &v)
 	return s.caller(&v, now), nil

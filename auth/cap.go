@@ -8,34 +8,46 @@ import (
 )
 
 // room makes sure that one more session stays within the mount's cap, which is
-// the tenant's. Logins that share a cap take turns from the count to the commit,
-// or as many as came at once would all find room; free ends the turn. The sessions
-// are counted in the store, which hears of a use that keeps a session alive some
-// seconds late: one in its last seconds may not be counted. Several nodes over
-// one store count for themselves.
-func (s *Service) room(ctx context.Context, m *Mount, v *verdict, now time.Time) (free func(), refusal *Refusal) {
+// the tenant's. The store makes sure of it in the commit that begins the session, for
+// all nodes; what is found full here costs no commit. Logins of this node that share
+// a cap take turns until then, or all that come at once would ask for the same room;
+// free ends the turn. The store hears of a use that keeps a session alive some seconds
+// late: one in its last seconds may not be counted.
+func (s *Service) room(ctx context.Context, m *Mount, v *verdict, now time.Time) (wanted *Room, free func(), refusal *Refusal) {
 	if m.MaxSessions == 0 {
-		return func() {}, nil
+		return nil, func() {}, nil
 	}
 	c := Capped{Tenant: v.who.Tenant.ID, Dialect: m.Dialect}
 	free = s.turns.take(c)
 	if v.life(m, now).ExpireOnNew {
 		c.Except = v.principal // the login ends them
 	}
-	n, first, err := s.store.Live(ctx, c, now, m.MaxSessions)
-	switch {
-	case err != nil:
-		free()
-		return nil, lookupFailed(fmt.Errorf("counting live sessions: %w", err))
-	case n >= m.MaxSessions:
-		free()
-		r := &Refusal{Reason: Throttled, Cause: fmt.Errorf("%d sessions of the tenant are alive, the cap of the mount", n)}
-		if !first.IsZero() {
-			r.RetryAfter = first.Sub(now)
-		}
-		return nil, r
+	wanted = &Room{Capped: c, At: now, Most: m.MaxSessions}
+	refusal, err := s.full(ctx, wanted)
+	if err != nil {
+		refusal = lookupFailed(err)
 	}
-	return free, nil
+	if refusal != nil {
+		free()
+		return nil, nil, refusal
+	}
+	return wanted, free, nil
+}
+
+// full is the refusal if there is no room.
+func (s *Service) full(ctx context.Context, r *Room) (*Refusal, error) {
+	n, first, err := s.store.Live(ctx, r.Capped, r.At, r.Most)
+	if err != nil {
+		return nil, fmt.Errorf("counting live sessions: %w", err)
+	}
+	if n < r.Most {
+		return nil, nil
+	}
+	refusal := &Refusal{Reason: Throttled, Cause: fmt.Errorf("%d sessions of the tenant are alive, the cap of the mount", n)}
+	if !first.IsZero() {
+		refusal.RetryAfter = first.Sub(r.At)
+	}
+	return refusal, nil
 }
 
 // turns lets one login under a cap after the other pass. An entry is there for as

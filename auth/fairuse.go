@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -12,7 +13,7 @@ import (
 type principalState struct {
 	mu     sync.Mutex
 	asked  bool      // the store was asked for the latest session
-	latest SessionID // begun last; 0: none alive
+	latest SessionID // the one that ends last; 0: none alive
 	ends   time.Time // of latest; zero: never
 
 	hour     time.Time // when the counted hour began
@@ -26,13 +27,22 @@ type principalState struct {
 // fairUse is what fair use says of one login.
 type fairUse struct {
 	over   bool // the budget is exceeded
-	report bool // and nobody was told yet in this hour
+	report bool // and this node told nobody yet in this hour
 	logins int
 	until  time.Duration // to the end of the hour
+
+	// take is what the login takes of the budget of all nodes, where clients notice
+	// when it is exceeded; no Key: nothing.
+	take   Take
+	answer FairAnswer
+	state  *principalState
 }
 
 // countLogin counts a login against the budget if an earlier session of the
-// principal is still alive.
+// principal is still alive. What only the audit tells of is counted by each node;
+// what a client notices, by all nodes together, in the commit of the login. A node
+// that has not heard of an earlier session of another counts its first login as
+// needed.
 func (s *Service) countLogin(ctx context.Context, p *Identity, budget FairUse, now time.Time) (fairUse, error) {
 	if budget.Logins == 0 {
 		return fairUse{}, nil
@@ -54,7 +64,26 @@ func (s *Service) countLogin(ctx context.Context, p *Identity, budget FairUse, n
 	if f.over && !st.reported {
 		f.report, st.reported = true, true
 	}
+	if !f.over && budget.Answer != AnswerReport {
+		key := guardKey(claimed{kind: "logins of", name: strconv.FormatInt(int64(p.Principal), 10)})
+		f.take, f.answer, f.state = Take{Key: key, Most: budget.Logins, At: now, Until: now.Add(time.Hour)}, budget.Answer, st
+	}
 	return f, nil
+}
+
+// used says that the nodes together have used up the budget, and remembers it: the
+// login is refused, or goes on as one that is over it.
+func (f *fairUse) used(row *GuardRow, now time.Time) *Refusal {
+	st := f.state
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	f.over, f.report, f.logins, f.until = true, !st.reported, row.Failures+1, row.Forget.Sub(now)
+	st.hour, st.logins, st.reported = row.Last, max(st.logins, f.logins), true
+	f.take = Take{}
+	if f.answer == AnswerRefuse {
+		return &Refusal{Reason: Throttled, RetryAfter: f.until}
+	}
+	return nil
 }
 
 // ask learns from the store, once, which session of before a restart is alive.
@@ -77,11 +106,13 @@ func (st *principalState) ask(ctx context.Context, store Store, p PrincipalID, n
 	return nil
 }
 
-// began notes the newest session.
+// began notes a session that begins, unless an earlier one outlives it. Of two nodes
+// the ids do not tell which came first.
 func (st *principalState) began(row *SessionRow) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if row.ID > st.latest {
+	outlived := st.latest != 0 && !row.Ends.IsZero() && (st.ends.IsZero() || row.Ends.Before(st.ends))
+	if !outlived {
 		st.asked, st.latest, st.ends = true, row.ID, row.Ends
 	}
 }

@@ -71,6 +71,7 @@ func (s *Service) startAfresh(ctx context.Context, now time.Time) bool {
 	s.ids.giveUp()
 	s.dir.forgetAll()
 	s.cache.clear()
+	s.guard.reload.Store(true)
 	s.feed.heard(head, now)
 	s.followers.restart(head, now, s.clock().Add(feedFreshness))
 	s.log.Warn("the feed does not go on where it was left: this node was away for too long, or the database was restored or changed hands; forgot all cached sessions")

@@ -14,8 +14,12 @@ import (
 // lengthened by failures while it holds, survives a restart and covers names
 // that do not exist.
 //
-// What it counts lives in memory, where it is exact, and is written through:
-// a failure is durable before its answer leaves.
+// What it counts lives in memory, where it is exact for this node, and costs an
+// attempt at a locked name nothing. That nodes over one store count as one is for
+// the store to say, in the commit that a login or a failure makes anyway: a place is
+// kept until the failure is counted there, on top of what is stored, and a success
+// is void if somebody else has locked the name. What a guesser is not told was not
+// judged; see commit.go.
 type guard struct {
 	mu      sync.Mutex
 	entries map[GuardKey]*guardEntry
@@ -25,7 +29,7 @@ type guard struct {
 	strangers map[GuardKey]*guardEntry
 	waiting   int // attempts waiting for a place, over all names
 
-	reload atomic.Bool // rows were removed by hand; see Service.sweep
+	reload atomic.Bool // rows were removed by hand; see Service.lift
 }
 
 // Bounds on what an outsider can make the guard hold.
@@ -44,17 +48,12 @@ type guardEntry struct {
 	limits   Limits
 	anchored bool // failures are counted from the first, not the newest: an address
 	known    bool
-	failures int
-	last     time.Time
-	locked   time.Time
-	inflight int
+	stored   GuardCount // what the store has, as far as this node has heard
+	inflight int        // attempts that are judged, and failures on their way to the store
 	waiters  []chan struct{}
 
-	// turn orders durable writes of this entry: rows reach the store in the
-	// order of what they describe. It is held across the commit.
-	turn    chan struct{} // holds one; made with the first write
-	pending int           // attempts that hold the turn or wait for it
-	rows    bool          // the store has a row of it
+	// turn orders what this node writes of the entry. It is held across the commit.
+	turn chan struct{} // holds one; made with the first failure
 }
 
 func newGuard() *guard {
@@ -65,6 +64,7 @@ func newGuard() *guard {
 type reservation struct {
 	held [2]*guardEntry
 	n    int
+	rate Take // what the attempt takes of the rate of its address, once it is judged
 }
 
 // reserve takes a place for an attempt. It waits while as many attempts are
@@ -88,13 +88,13 @@ func (g *guard) enter(ctx context.Context, now time.Time, what *guarded) (*guard
 	g.mu.Lock()
 	for {
 		e := g.entry(what)
-		e.refresh(now)
-		if now.Before(e.locked) {
-			left := e.locked.Sub(now)
+		if refusal := e.refuses(now); refusal != nil {
 			g.mu.Unlock()
-			return nil, &Refusal{Reason: Locked, RetryAfter: left, locked: what.who}
+			return nil, refusal
 		}
-		if e.failures+e.inflight < e.limits.Failures {
+		// Where the limits were lowered there may be more failures than lock: then one
+		// more is judged, and locks.
+		if e.inflight == 0 || e.stored.at(now, e.limits.Window).Failures+e.inflight < e.limits.Failures {
 			e.inflight++
 			g.mu.Unlock()
 			return e, nil
@@ -129,24 +129,20 @@ func (g *guard) enter(ctx context.Context, now time.Time, what *guarded) (*guard
 func (g *guard) entry(what *guarded) *guardEntry {
 	e := g.entries[what.key]
 	if e == nil {
-		e = &guardEntry{key: what.key, who: what.who}
+		e = &guardEntry{key: what.key}
 		g.entries[what.key] = e
 	}
-	e.limits, e.anchored = what.limits, what.anchored
+	e.who, e.limits, e.anchored = what.who, what.limits, what.anchored
 	return e
 }
 
-// refresh forgets what is over: a lock that ended takes its failures along, and
-// failures older than the window count no more.
-func (e *guardEntry) refresh(now time.Time) {
-	switch {
-	case !e.locked.IsZero():
-		if !now.Before(e.locked) {
-			e.failures, e.locked, e.last = 0, time.Time{}, time.Time{}
-		}
-	case e.failures > 0 && !now.Before(e.last.Add(e.limits.Window)):
-		e.failures, e.last = 0, time.Time{}
+// refuses is the refusal if the entry is locked, as far as this node knows. g.mu is
+// held.
+func (e *guardEntry) refuses(now time.Time) *Refusal {
+	if !now.Before(e.stored.Locked) {
+		return nil
 	}
+	return &Refusal{Reason: Locked, RetryAfter: e.stored.Locked.Sub(now), locked: e.who}
 }
 
 func (e *guardEntry) forgetWaiter(turn chan struct{}) {
@@ -168,15 +164,20 @@ func (e *guardEntry) wake() {
 
 // idle says whether no attempt is using the entry. g.mu is held.
 func (e *guardEntry) idle() bool {
-	return e.inflight == 0 && len(e.waiters) == 0 && e.pending == 0
+	return e.inflight == 0 && len(e.waiters) == 0
 }
 
 // drop forgets an entry that says nothing. g.mu is held.
 func (g *guard) drop(e *guardEntry) {
-	if e.failures == 0 && e.locked.IsZero() && !e.rows && e.idle() {
-		delete(g.entries, e.key)
-		delete(g.strangers, e.key)
+	if e.stored == (GuardCount{}) && e.idle() {
+		g.forget(e)
 	}
+}
+
+// forget removes an entry. g.mu is held.
+func (g *guard) forget(e *guardEntry) {
+	delete(g.entries, e.key)
+	delete(g.strangers, e.key)
 }
 
 // release gives the places back without a judgement: the attempt could not be
@@ -185,9 +186,14 @@ func (g *guard) release(r *reservation) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, e := range r.held[:r.n] {
-		e.inflight--
-		e.wake()
-		g.drop(e)
+		g.leave(e)
 	}
 	r.n = 0
+}
+
+// leave gives one place back. g.mu is held.
+func (g *guard) leave(e *guardEntry) {
+	e.inflight--
+	e.wake()
+	g.drop(e)
 }

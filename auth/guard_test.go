@@ -26,12 +26,13 @@ func judgeWith(ctx context.Context, g *guard, now time.Time, a *Attempt, right, 
 	}
 	var s settled
 	if right {
-		s = g.passed(&place)
+		s = g.passed(now, &place)
 	} else {
 		s = g.failed(now, &place, known)
+		refusal = s.count()
 	}
-	s.done(true)
-	return s, nil
+	s.done(refusal == nil)
+	return s, refusal
 }
 
 func (g *guard) mustRefuse(t *testing.T, now time.Time, a *Attempt) time.Duration {
@@ -60,6 +61,9 @@ func TestGuardJudgesNoMoreThanTheLockAllows(t *testing.T) {
 				judged.Add(1)
 				time.Sleep(30 * time.Millisecond) // a password hash
 				s := g.failed(time.Now(), &place, true)
+				if refusal := s.count(); refusal != nil {
+					t.Error(refusal)
+				}
 				s.done(true)
 			})
 		}
@@ -84,7 +88,7 @@ func TestGuardLetsManyRightOnesPass(t *testing.T) {
 					return
 				}
 				time.Sleep(30 * time.Millisecond)
-				s := g.passed(&place)
+				s := g.passed(time.Now(), &place)
 				s.done(true)
 				passed.Add(1)
 			})
@@ -142,8 +146,8 @@ func TestGuardForgets(t *testing.T) {
 		fail(t0)
 	}
 	s, refusal := judgeWith(t.Context(), g, t0, a, true, true)
-	if refusal != nil || len(s.rows) != 1 || s.rows[0].Failures != 0 {
-		t.Fatalf("a success leaves %+v (%v), want one row that removes the failures", s.rows, refusal)
+	if refusal != nil || !s.passes[0].Forget || len(g.entries) != 0 {
+		t.Fatalf("a success leaves %d entries, and %+v (%v) for the store", len(g.entries), s.passes[0], refusal)
 	}
 	if n := fail(t0); n != 1 {
 		t.Errorf("after a success the next failure is number %d", n)
@@ -195,13 +199,13 @@ func TestGuardRestart(t *testing.T) {
 	rows := map[GuardKey]GuardRow{}
 	for i := range 5 {
 		s, _ := judgeWith(t.Context(), g, t0, a, false, true)
-		for _, r := range s.rows {
-			rows[r.Key] = r
+		for _, c := range s.changes {
+			rows[c.Key] = c.GuardRow
 		}
 		if i < 4 {
 			s, _ = judgeWith(t.Context(), g, t0, b, false, false)
-			for _, r := range s.rows {
-				rows[r.Key] = r
+			for _, c := range s.changes {
+				rows[c.Key] = c.GuardRow
 			}
 		}
 	}
@@ -224,6 +228,71 @@ func TestGuardRestart(t *testing.T) {
 	}
 }
 
+// Where the limits were lowered over a restart there may be more failures than lock:
+// then the next locks, and nobody waits for ever.
+func TestGuardLimitsAreLowered(t *testing.T) {
+	g, a := newGuard(), guessAt(1)
+	for range 4 {
+		if _, refusal := judgeWith(t.Context(), g, t0, a, false, true); refusal != nil {
+			t.Fatal(refusal)
+		}
+	}
+	a.Mount.Names.Failures = 3
+	if s, refusal := judgeWith(t.Context(), g, t0, a, false, true); refusal != nil || !s.locked || s.failures != 5 {
+		t.Errorf("the fifth failure of three: %v, %+v", refusal, s)
+	}
+	g.mustRefuse(t, t0, a)
+}
+
+// What was taken of allowances is none of the guard's business, and of strangers that
+// other nodes have counted no more are taken up than there may be.
+func TestGuardRestoresWithinItsBounds(t *testing.T) {
+	g := newGuard()
+	row := GuardRow{Failures: 1, Last: t0, Forget: t0.Add(time.Hour)}
+	for i := range maxStrangers + 10 {
+		row.Key, row.Name = GuardKey{byte(i), byte(i >> 8), byte(i >> 16)}, "n"
+		g.restore(&row, t0)
+	}
+	row.Key, row.Name = GuardKey{15: 1}, ""
+	g.restore(&row, t0)
+	row.Key, row.Name, row.Known = GuardKey{15: 2}, "n", true
+	g.restore(&row, t0)
+	if len(g.entries) != maxStrangers+1 || len(g.strangers) != maxStrangers || g.entries[row.Key] == nil {
+		t.Errorf("%d entries, %d of them strangers", len(g.entries), len(g.strangers))
+	}
+}
+
+// A failure that another node's lock overtook is not counted, and one that another
+// node's failures overtook is counted on top of them.
+func TestGuardLearns(t *testing.T) {
+	g, a := newGuard(), guessAt(1)
+	place, _ := g.reserve(t.Context(), t0, a)
+	key := place.held[0].key
+	s := g.failed(t0, &place, false)
+	if refusal := s.count(); refusal != nil || s.changes[0].Was != (GuardCount{}) || s.failures != 1 {
+		t.Fatalf("%v, %+v", refusal, s.changes)
+	}
+	theirs := GuardRow{Key: key, Name: "n", Failures: 3, Last: t0.Add(-time.Minute), Forget: t0.Add(time.Hour)}
+	if refusal, _ := s.learn([]GuardRow{theirs}); refusal != nil {
+		t.Fatal(refusal)
+	}
+	if refusal := s.count(); refusal != nil || s.changes[0].Was != theirs.Count() || s.failures != 4 || s.locked {
+		t.Fatalf("%v, %+v", refusal, s.changes)
+	}
+	theirs.Failures, theirs.Locked = 5, t0.Add(time.Minute)
+	refusal, _ := s.learn([]GuardRow{theirs})
+	if refusal == nil || refusal.Reason != Locked || refusal.RetryAfter != time.Minute || s.count() == nil {
+		t.Fatalf("%v, locked elsewhere", refusal)
+	}
+	s.done(false)
+	if left := g.mustRefuse(t, t0, a); left != time.Minute {
+		t.Errorf("then it is locked for %v, want a minute", left)
+	}
+	if place, refusal := g.reserve(t.Context(), t0.Add(time.Minute), a); refusal != nil || place.held[0].inflight != 1 {
+		t.Errorf("after the lock: %v", refusal)
+	}
+}
+
 // Rows reach the store in the order of what they describe, so that a restart
 // never finds fewer failures than were answered.
 func TestGuardRowsAreOrdered(t *testing.T) {
@@ -236,9 +305,12 @@ func TestGuardRowsAreOrdered(t *testing.T) {
 			wg.Go(func() {
 				place, _ := g.reserve(t.Context(), time.Now(), guessAt(1))
 				s := g.failed(time.Now(), &place, true)
+				if refusal := s.count(); refusal != nil {
+					t.Error(refusal)
+				}
 				time.Sleep(time.Duration(5-i) * time.Millisecond) // the commit
 				mu.Lock()
-				if n := s.rows[0].Failures; n < stored {
+				if n := s.changes[0].Failures; n < stored {
 					t.Errorf("a row of %d failures was stored after one of %d", n, stored)
 				} else {
 					stored = n
@@ -267,8 +339,8 @@ func TestGuardStrangersAreBounded(t *testing.T) {
 		if refusal != nil {
 			t.Fatal(refusal)
 		}
-		for _, r := range s.rows {
-			if r.Failures == 0 && r.Locked.IsZero() {
+		for i := range s.changes {
+			if s.changes[i].Removes() {
 				evicted++
 			}
 		}

@@ -1,9 +1,6 @@
 package auth
 
-import (
-	"context"
-	"fmt"
-)
+import "context"
 
 // sweepSteps bounds the store's steps in one go: what is left is for the next
 // second.
@@ -29,9 +26,6 @@ func (s *Service) sweep(ctx context.Context) {
 		s.rates.sweep(now)
 		s.dir.sweep(now)
 	}
-	if err := s.lift(ctx); err != nil && ctx.Err() == nil {
-		s.log.Warn("could not read which locks were lifted", "error", err)
-	}
 	if s.sweeps < sweepDelay {
 		return
 	}
@@ -47,19 +41,4 @@ func (s *Service) sweep(ctx context.Context) {
 			return
 		}
 	}
-}
-
-// lift forgets the locks that an administrator removed from the store.
-func (s *Service) lift(ctx context.Context) error {
-	if !s.guard.reload.Swap(false) {
-		return nil
-	}
-	kept := map[GuardKey]bool{}
-	err := s.store.Guards(ctx, func(row GuardRow) error { kept[row.Key] = true; return nil })
-	if err != nil {
-		s.guard.reload.Store(true)
-		return fmt.Errorf("reading locks: %w", err)
-	}
-	s.guard.lifted(kept)
-	return nil
 }

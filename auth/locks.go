@@ -87,7 +87,7 @@ func (s *Service) Locks(ctx context.Context) ([]Lock, error) {
 	now := s.clock()
 	var list []Lock
 	err := s.store.Guards(ctx, func(row GuardRow) error {
-		if now.Before(row.Forget) && (row.Locked.IsZero() || now.Before(row.Locked)) {
+		if row.Name != "" && now.Before(row.Forget) && (row.Locked.IsZero() || now.Before(row.Locked)) {
 			list = append(list, LockOf(&row))
 		}
 		return nil

@@ -24,13 +24,15 @@ import (
 func (s *Service) Login(ctx context.Context, a *Attempt) (_ Grant, err error) {
 	defer s.counts.login(a.Mount, &err)
 	now := s.clock()
-	if refusal := s.rates.take(a, now); refusal != nil {
-		return Grant{}, s.refuse(ctx, a, nil, now, refusal)
+	rate, refusal := s.rates.take(a, now)
+	if refusal != nil {
+		return Grant{}, s.refuse(ctx, a, now, refusal)
 	}
 	place, refusal := s.guard.reserve(ctx, now, a)
 	if refusal != nil {
-		return Grant{}, s.refuse(ctx, a, nil, now, refusal)
+		return Grant{}, s.refuse(ctx, a, now, refusal)
 	}
+	place.rate = rate
 	v, refusal := s.judge(ctx, a, now)
 	if refusal == nil {
 		refusal = s.mayLogIn(a, &v, now)
@@ -43,37 +45,35 @@ func (s *Service) Login(ctx context.Context, a *Attempt) (_ Grant, err error) {
 	case refusal.Reason == BadCredentials:
 		return Grant{}, s.countFailure(ctx, a, &v, &place, now, refusal)
 	case refusal.Reason == Inactive:
-		settled := s.guard.passed(&place)
-		return Grant{}, s.refuse(ctx, a, &settled, now, refusal)
+		settled := s.guard.passed(now, &place)
+		return Grant{}, s.refuseJudged(ctx, a, &settled, now, refusal)
 	default: // not judged
 		s.guard.release(&place)
-		return Grant{}, s.refuse(ctx, a, nil, now, refusal)
+		return Grant{}, s.refuse(ctx, a, now, refusal)
 	}
-	settled := s.guard.passed(&place)
-	use, err := s.countLogin(ctx, v.who, a.Mount.FairUse, now)
-	if err != nil {
-		refusal = Refuse(Unavailable, fmt.Errorf("counting for fair use: %w", err))
-		return Grant{}, s.refuse(ctx, a, &settled, now, refusal)
+	settled := s.guard.passed(now, &place)
+	if settled.use, err = s.countLogin(ctx, v.who, a.Mount.FairUse, now); err != nil {
+		return Grant{}, s.throttle(ctx, a, &settled, now, Refuse(Unavailable, fmt.Errorf("counting for fair use: %w", err)))
 	}
-	if use.over && a.Mount.FairUse.Answer == AnswerRefuse {
-		refusal = &Refusal{Reason: Throttled, RetryAfter: use.until}
-		return Grant{}, s.refuse(ctx, a, &settled, now, refusal)
+	if settled.use.over && a.Mount.FairUse.Answer == AnswerRefuse {
+		return Grant{}, s.throttle(ctx, a, &settled, now, &Refusal{Reason: Throttled, RetryAfter: settled.use.until})
 	}
-	grant, err := s.begin(ctx, a, &v, &settled, use, now)
-	if err == nil && use.over {
-		s.advise(client, a, use)
+	grant, err := s.begin(ctx, a, &v, &settled, now)
+	if err == nil && settled.use.over {
+		s.advise(client, a, settled.use)
 	}
 	return grant, err
 }
 
 // begin issues a session if there is room for it.
-func (s *Service) begin(ctx context.Context, a *Attempt, v *verdict, settled *settled, use fairUse, now time.Time) (Grant, error) {
-	free, refusal := s.room(ctx, a.Mount, v, now)
+func (s *Service) begin(ctx context.Context, a *Attempt, v *verdict, settled *settled, now time.Time) (Grant, error) {
+	room, free, refusal := s.room(ctx, a.Mount, v, now)
 	if refusal != nil {
-		return Grant{}, s.refuse(ctx, a, settled, now, refusal)
+		return Grant{}, s.throttle(ctx, a, settled, now, refusal)
 	}
 	defer free()
-	return s.issue(ctx, a, v, settled, use, now)
+	settled.room = room
+	return s.issue(ctx, a, v, settled, now)
 }
 
 // mayLogIn holds a right secret to what else a login asks for. What is missing
@@ -93,27 +93,28 @@ func (s *Service) mayLogIn(a *Attempt, v *verdict, now time.Time) *Refusal {
 }
 
 // issue begins the session. Everything that the login changes is one write set.
-func (s *Service) issue(ctx context.Context, a *Attempt, v *verdict, settled *settled, use fairUse, now time.Time) (Grant, error) {
+func (s *Service) issue(ctx context.Context, a *Attempt, v *verdict, settled *settled, now time.Time) (Grant, error) {
 	fail := func(err error) (Grant, error) {
-		settled.done(false)
-		r := Refuse(Unavailable, err)
-		if errors.Is(err, ErrBusy) {
-			r = &Refusal{Reason: Busy, RetryAfter: time.Second, Cause: err}
-		}
-		s.log.Error("a login could not be kept", "dialect", a.Mount.Dialect, "request", a.Origin.Request, "error", err)
+		r := unwritten("keeping a session", err)
+		s.log.Error("a login could not be kept", "dialect", a.Mount.Dialect, "request", a.Origin.Request, "error", r.Cause)
 		return Grant{}, r
 	}
 	if len(a.Attrs) > MaxAttrs {
 		return fail(fmt.Errorf("%w: %d bytes of attributes", ErrInvalid, len(a.Attrs)))
 	}
+	written := false
+	defer func() { settled.done(written) }()
 	for try := 1; ; try++ {
 		id, err := s.ids.take(ctx)
 		if err != nil {
 			return fail(err)
 		}
-		grant, err := s.issueAs(ctx, id, a, v, settled, use, now)
+		grant, refusal, err := s.issueAs(ctx, id, a, v, settled, now)
 		switch {
+		case refusal != nil:
+			return Grant{}, s.refuse(ctx, a, now, refusal)
 		case err == nil:
+			written = true
 			return grant, nil
 		case !errors.Is(err, ErrExists) || try == idTries:
 			return fail(err)
@@ -122,8 +123,9 @@ func (s *Service) issue(ctx context.Context, a *Attempt, v *verdict, settled *se
 	}
 }
 
-// issueAs begins the session under an id. [ErrExists] says that it is taken.
-func (s *Service) issueAs(ctx context.Context, id SessionID, a *Attempt, v *verdict, settled *settled, use fairUse, now time.Time) (Grant, error) {
+// issueAs begins the session under an id, or says what the attempt is refused for.
+// [ErrExists] says that the id is taken.
+func (s *Service) issueAs(ctx context.Context, id SessionID, a *Attempt, v *verdict, settled *settled, now time.Time) (Grant, *Refusal, error) {
 	token, digest := s.Keys().Mint(a.Form, uint64(id))
 	w := loginSet{}
 	w.row[0] = SessionRow{ID: id, Digest: digest, Principal: v.principal, Dialect: a.Mount.Dialect,
@@ -132,7 +134,7 @@ func (s *Service) issueAs(ctx context.Context, id SessionID, a *Attempt, v *verd
 	if a.Mount.MaxSessions > 0 {
 		row.Capped = v.who.Tenant.ID
 	}
-	w.set.Begin, w.set.Guards = w.row[:], settled.rows
+	w.set.Begin = w.row[:]
 	if row.ExpireOnNew {
 		w.set.End = []End{{Principal: v.principal, Except: id}}
 	}
@@ -143,20 +145,16 @@ func (s *Service) issueAs(ctx context.Context, id SessionID, a *Attempt, v *verd
 	w.events[0] = s.event(a, audit.Login, now)
 	about(&w.events[0], v.who)
 	w.events[0].Session = uint64(id)
-	w.set.Events = w.events[:1:1]
-	if use.report {
-		w.set.Events = append(w.set.Events, fairUseEvent(w.events[0], use))
-	}
+	w.set.Events = w.events[:1]
 	mark := s.cache.mark(id)
-	if _, err := s.store.Apply(ctx, &w.set); err != nil {
-		return Grant{}, fmt.Errorf("keeping a session: %w", err)
+	if refusal, err := s.agree(ctx, settled, &w.set); refusal != nil || err != nil {
+		return Grant{}, refusal, err
 	}
-	settled.done(true)
 	grant := Grant{Session: s.begun(row, v, mark, now), Token: token}
 	if v.user != nil {
 		grant.LastSignIn = v.who.live.state.signIn(v.user.LastSignIn, row.Issued)
 	}
-	return grant, nil
+	return grant, nil, nil
 }
 
 // loginSet is the write set of one login with room for what nearly every login
@@ -220,14 +218,46 @@ func (s *Service) begun(row *SessionRow, v *verdict, mark uint64, now time.Time)
 // countFailure makes a failure durable and then says so.
 func (s *Service) countFailure(ctx context.Context, a *Attempt, v *verdict, place *reservation, now time.Time, refusal *Refusal) error {
 	settled := s.guard.failed(now, place, v.known)
-	refusal.Failures, refusal.Allowed = settled.failures, settled.allowed
-	return s.refuse(ctx, a, &settled, now, refusal)
+	return s.refuseJudged(ctx, a, &settled, now, refusal)
 }
 
-// refuse writes what a refused attempt leaves behind, and returns the refusal
-// once that is durable. What costs nothing to cause is tallied.
-func (s *Service) refuse(ctx context.Context, a *Attempt, settled *settled, now time.Time, refusal *Refusal) error {
-	var w WriteSet
+// refuseJudged writes what a judged attempt that begins nothing leaves behind, and
+// returns the refusal once that is durable.
+func (s *Service) refuseJudged(ctx context.Context, a *Attempt, settled *settled, now time.Time, refusal *Refusal) error {
+	w := WriteSet{Events: []audit.Event{s.refusalEvent(a, now, refusal)}}
+	other, err := s.commit(ctx, settled, &w)
+	if other != nil {
+		return s.refuse(ctx, a, now, other)
+	}
+	refusal.Failures, refusal.Allowed = settled.failures, settled.allowed
+	return s.recorded(a, refusal, err)
+}
+
+// throttle refuses an attempt whose secret was right, which it tells: so only if
+// nobody has locked the name.
+func (s *Service) throttle(ctx context.Context, a *Attempt, settled *settled, now time.Time, refusal *Refusal) error {
+	locked, err := s.confirm(ctx, settled)
+	switch {
+	case err != nil:
+		refusal = unwritten("asking for locks", err)
+	case locked != nil:
+		refusal = locked
+	}
+	return s.refuse(ctx, a, now, refusal)
+}
+
+// refuse writes that an attempt was not judged, or tells nothing of it, and returns
+// the refusal once that is durable. What costs nothing to cause is tallied.
+func (s *Service) refuse(ctx context.Context, a *Attempt, now time.Time, refusal *Refusal) error {
+	e := s.refusalEvent(a, now, refusal)
+	if refusal.costsNothing() && !s.tally.first(&e, refusal, now) {
+		return refusal
+	}
+	_, err := s.store.Apply(ctx, &WriteSet{Events: []audit.Event{e}})
+	return s.recorded(a, refusal, err)
+}
+
+func (s *Service) refusalEvent(a *Attempt, now time.Time, refusal *Refusal) audit.Event {
 	e := s.event(a, audit.Refusal, now)
 	e.Reason = string(refusal.Reason)
 	if refusal.Cause != nil && isWhy(refusal.Cause) {
@@ -236,28 +266,14 @@ func (s *Service) refuse(ctx context.Context, a *Attempt, settled *settled, now 
 	if refusal.subject != "" {
 		e.Subject = refusal.subject
 	}
-	changes := settled != nil && len(settled.rows) > 0
-	if refusal.costsNothing() && !changes && !s.tally.first(&e, refusal, now) {
-		return refusal
-	}
-	w.Events = []audit.Event{e}
-	if settled != nil {
-		w.Guards = settled.rows
-		if settled.locked {
-			e.Kind, e.Count = audit.Lock, settled.failures
-			w.Events = append(w.Events, e)
-		}
-	}
-	_, err := s.store.Apply(ctx, &w)
-	if settled != nil {
-		settled.done(err == nil)
-	}
+	return e
+}
+
+// recorded is the refusal if it could be written.
+func (s *Service) recorded(a *Attempt, refusal *Refusal, err error) error {
 	if err == nil {
 		return refusal
 	}
 	s.log.Error("a refused login could not be recorded", "dialect", a.Mount.Dialect, "request", a.Origin.Request, "error", err)
-	if errors.Is(err, ErrBusy) {
-		return &Refusal{Reason: Busy, RetryAfter: time.Second, Cause: err}
-	}
-	return Refuse(Unavailable, fmt.Errorf("recording a refusal: %w", err))
+	return unwritten("recording a refusal", err)
 }

@@ -31,9 +31,9 @@ func (s *Service) LoginAs(ctx context.Context, l *LoginAs) (_ Grant, err error) 
 	v, refusal := s.userOf(ctx, l)
 	ctx = context.WithoutCancel(ctx)
 	if refusal != nil {
-		return Grant{}, s.refuse(ctx, a, nil, now, refusal)
+		return Grant{}, s.refuse(ctx, a, now, refusal)
 	}
-	return s.issue(ctx, a, v, &settled{g: s.guard}, fairUse{}, now)
+	return s.issue(ctx, a, v, &settled{g: s.guard, right: true}, now)
 }
 
 // userOf finds the user that a delegate means.

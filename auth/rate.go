@@ -4,7 +4,6 @@ import (
 	"container/list"
 	"errors"
 	"fmt"
-	"net/netip"
 	"sync"
 	"time"
 )
@@ -14,8 +13,10 @@ import (
 // [Throttled] before its secret is looked at. An IPv6 address counts as the /64 that
 // it is in. The zero Rate sets no bound.
 //
-// It is kept in memory: a restart begins anew, and nodes over one store count for
-// themselves.
+// Nodes over one store count together what they judge, in the commit that ends an
+// attempt: so together they let no more be answered. A window that this node knows
+// to be full costs nothing. What is refused unjudged, because a name is locked for
+// instance, each counts for itself, until its restart.
 type Rate struct {
 	Attempts int
 	Window   time.Duration
@@ -38,61 +39,76 @@ const maxRated = 100_000
 // rates counts attempts by address.
 type rates struct {
 	mu     sync.Mutex
-	of     map[rated]*list.Element
+	of     map[GuardKey]*list.Element
 	oldest list.List // of *window, in the order in which they began
 }
 
-// rated is who is counted together: the mounts of one dialect and tenant serve the
-// same site.
-type rated struct {
-	dialect, tenant string
-	mount           string // of a mount for every tenant; else ""
-	from            netip.Addr
-}
-
 type window struct {
-	rated
+	key      GuardKey
 	ends     time.Time
 	attempts int
 }
 
-// take counts an attempt, or refuses it if there were as many as the mount allows.
-func (r *rates) take(a *Attempt, now time.Time) *Refusal {
+// rateKey is who is counted together: the mounts of one dialect and tenant serve the
+// same site. A mount for every tenant is one by itself.
+func rateKey(a *Attempt) GuardKey {
+	of := claimed{a.Mount.Dialect, "rate of tenant " + a.Mount.Tenant, network(a.Origin.Source).String()}
+	if a.Mount.Tenant == "" {
+		of.kind = "rate of mount " + a.Mount.Name
+	}
+	return guardKey(of)
+}
+
+// take counts an attempt, or refuses it if there were as many as the mount allows. The
+// attempt takes of the rate once it is judged.
+func (r *rates) take(a *Attempt, now time.Time) (Take, *Refusal) {
 	limit := a.Mount.Rate
 	if limit.Attempts == 0 {
-		return nil
+		return Take{}, nil
 	}
-	k := rated{dialect: a.Mount.Dialect, tenant: a.Mount.Tenant, from: network(a.Origin.Source)}
-	if k.tenant == "" {
-		k.mount = a.Mount.Name
-	}
+	t := Take{Key: rateKey(a), Most: limit.Attempts, At: now, Until: now.Add(limit.Window)}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if e := r.of[k]; e != nil {
-		w := e.Value.(*window)
-		switch {
-		case !now.Before(w.ends):
-			r.forget(e)
-		case w.attempts >= limit.Attempts:
-			return &Refusal{Reason: Throttled, RetryAfter: w.ends.Sub(now), Cause: errRate}
-		default:
-			w.attempts++
-			return nil
+	w := r.window(t.Key, now, t.Until)
+	if w.attempts >= limit.Attempts {
+		return Take{}, &Refusal{Reason: Throttled, RetryAfter: w.ends.Sub(now), Cause: errRate}
+	}
+	w.attempts++
+	return t, nil
+}
+
+// window finds or begins the window of an address. r.mu is held.
+func (r *rates) window(key GuardKey, now, ends time.Time) *window {
+	if e := r.of[key]; e != nil {
+		if w := e.Value.(*window); now.Before(w.ends) {
+			return w
 		}
+		r.forget(e)
 	}
 	if len(r.of) >= maxRated {
 		r.forget(r.oldest.Front())
 	}
 	if r.of == nil {
-		r.of = map[rated]*list.Element{}
+		r.of = map[GuardKey]*list.Element{}
 	}
-	r.of[k] = r.oldest.PushBack(&window{k, now.Add(limit.Window), 1})
-	return nil
+	w := &window{key: key, ends: ends}
+	r.of[key] = r.oldest.PushBack(w)
+	return w
+}
+
+// used refuses an attempt because the nodes together have answered as many as the
+// mount allows, and remembers until when.
+func (r *rates) used(row *GuardRow, now time.Time) *Refusal {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w := r.window(row.Key, now, row.Forget)
+	w.ends, w.attempts = row.Forget, max(w.attempts, row.Failures)
+	return &Refusal{Reason: Throttled, RetryAfter: row.Forget.Sub(now), Cause: errRate}
 }
 
 // forget stops counting an address. r.mu is held.
 func (r *rates) forget(e *list.Element) {
-	delete(r.of, e.Value.(*window).rated)
+	delete(r.of, e.Value.(*window).key)
 	r.oldest.Remove(e)
 }
 

@@ -17,27 +17,32 @@ func threeAMinute(name, tenant string) *Mount {
 	return &Mount{Name: name, Dialect: "edubrite", Tenant: tenant, Rate: Rate{Attempts: 3, Window: time.Minute}}
 }
 
+func rated(r *rates, a *Attempt, now time.Time) *Refusal {
+	_, refusal := r.take(a, now)
+	return refusal
+}
+
 func TestRate(t *testing.T) {
 	var r rates
 	m := threeAMinute("m", "")
 	for i := range 3 {
-		if refusal := r.take(from("192.0.2.1", m), t0.Add(time.Duration(i)*time.Second)); refusal != nil {
+		if refusal := rated(&r, from("192.0.2.1", m), t0.Add(time.Duration(i)*time.Second)); refusal != nil {
 			t.Fatalf("attempt %d: %v", i+1, refusal)
 		}
 	}
 	for at, left := range map[time.Duration]time.Duration{3 * time.Second: 57 * time.Second, time.Minute - 1: 1} {
-		refusal := r.take(from("192.0.2.1", m), t0.Add(at))
+		refusal := rated(&r, from("192.0.2.1", m), t0.Add(at))
 		if refusal == nil || refusal.Reason != Throttled || refusal.RetryAfter != left {
 			t.Errorf("after %v: %+v, want %v to wait", at, refusal, left)
 		}
 	}
 	// What was refused lengthens nothing.
 	for range 3 {
-		if refusal := r.take(from("192.0.2.1", m), t0.Add(time.Minute)); refusal != nil {
+		if refusal := rated(&r, from("192.0.2.1", m), t0.Add(time.Minute)); refusal != nil {
 			t.Errorf("in the next window: %v", refusal)
 		}
 	}
-	if r.take(from("192.0.2.1", m), t0.Add(time.Minute)) == nil {
+	if rated(&r, from("192.0.2.1", m), t0.Add(time.Minute)) == nil {
 		t.Error("the next window has no bound")
 	}
 }
@@ -59,11 +64,11 @@ func TestRateIsOfAnAddressAndASite(t *testing.T) {
 	} {
 		var r rates
 		for range 3 {
-			if refusal := r.take(c.first, t0); refusal != nil {
+			if refusal := rated(&r, c.first, t0); refusal != nil {
 				t.Fatal(refusal)
 			}
 		}
-		if got := r.take(c.then, t0) != nil; got != c.together {
+		if got := rated(&r, c.then, t0) != nil; got != c.together {
 			t.Errorf("%s: refused: %v, want %v", what, got, c.together)
 		}
 	}
@@ -76,7 +81,7 @@ func TestRateOfManyAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 100 {
 		all.Go(func() {
-			if r.take(from("192.0.2.1", m), t0) == nil {
+			if rated(&r, from("192.0.2.1", m), t0) == nil {
 				passed.Add(1)
 			}
 		})
@@ -99,7 +104,7 @@ func TestRateIsBounded(t *testing.T) {
 	}
 	for i := range maxRated + 10 {
 		for range 3 {
-			if refusal := r.take(at(i), t0.Add(time.Duration(i))); refusal != nil {
+			if refusal := rated(&r, at(i), t0.Add(time.Duration(i))); refusal != nil {
 				t.Fatal(refusal)
 			}
 		}
@@ -107,14 +112,14 @@ func TestRateIsBounded(t *testing.T) {
 	if len(r.of) != maxRated || r.oldest.Len() != maxRated {
 		t.Errorf("%d and %d are counted, want %d", len(r.of), r.oldest.Len(), maxRated)
 	}
-	if r.take(at(maxRated+9), t0.Add(time.Second)) == nil || r.take(at(10), t0.Add(time.Second)) == nil {
+	if rated(&r, at(maxRated+9), t0.Add(time.Second)) == nil || rated(&r, at(10), t0.Add(time.Second)) == nil {
 		t.Error("one of the newest is forgotten")
 	}
-	if r.take(at(9), t0.Add(time.Second)) != nil {
+	if rated(&r, at(9), t0.Add(time.Second)) != nil {
 		t.Error("the oldest is still there")
 	}
 	r.sweep(t0.Add(time.Minute + 100))
-	if n := len(r.of); n >= maxRated || r.oldest.Len() != n || r.of[rated{dialect: "edubrite", mount: "m", from: at(9).Origin.Source}] == nil {
+	if n := len(r.of); n >= maxRated || r.oldest.Len() != n || r.of[rateKey(at(9))] == nil {
 		t.Errorf("%d and %d are left", n, r.oldest.Len())
 	}
 	r.sweep(t0.Add(time.Hour))
@@ -122,7 +127,7 @@ func TestRateIsBounded(t *testing.T) {
 		t.Errorf("%d and %d are left after their time", len(r.of), r.oldest.Len())
 	}
 	m.Rate = Rate{}
-	if refusal := r.take(at(1), t0); refusal != nil || len(r.of) != 0 {
+	if refusal := rated(&r, at(1), t0); refusal != nil || len(r.of) != 0 {
 		t.Errorf("without a bound: %v, %d counted", refusal, len(r.of))
 	}
 }

@@ -114,6 +114,7 @@ func Open(ctx context.Context, store Store, o Options) (*Service, error) {
 		s.every(background, sealInterval, s.sealAudit)
 	}
 	s.every(background, sweepInterval, s.sweep)
+	s.every(background, feedInterval, s.lift)
 	return s, nil
 }
 
@@ -244,6 +245,7 @@ func (s *Service) Update(ctx context.Context, f func(Tx) error) error {
 		return err
 	}
 	s.follow(ctx)
+	s.lift(ctx)
 	return nil
 }
 

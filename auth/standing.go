@@ -5,7 +5,8 @@ import "time"
 // Standing is how an attempt that is no guess is refused: one without a name or
 // without a secret, where the dialect does not count such. Nothing is compared,
 // counted or recorded. It is [Locked] if the name or the address is, and else
-// [BadCredentials] with the failures that the name has so far.
+// [BadCredentials] with the failures that the name has so far, both as far as this
+// node has heard: no secret is judged, so the store is not asked.
 func (s *Service) Standing(a *Attempt) *Refusal {
 	return s.guard.standing(s.clock(), a)
 }
@@ -20,13 +21,11 @@ func (g *guard) standing(now time.Time, a *Attempt) *Refusal {
 		if here == nil {
 			continue
 		}
-		e := guardEntry{limits: what.limits, failures: here.failures, last: here.last, locked: here.locked}
-		e.refresh(now)
-		if now.Before(e.locked) {
-			return &Refusal{Reason: Locked, RetryAfter: e.locked.Sub(now)}
+		if locked := here.refuses(now); locked != nil {
+			return &Refusal{Reason: Locked, RetryAfter: locked.RetryAfter}
 		}
 		if i == 0 && refusal.Allowed > 0 { // the name: it comes first, if names lock at all
-			refusal.Failures = e.failures
+			refusal.Failures = here.stored.at(now, what.limits.Window).Failures
 		}
 	}
 	return refusal

@@ -262,7 +262,7 @@ func (g *guard) size(now time.Time) (all, locked int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, e := range g.entries {
-		if now.Before(e.locked) {
+		if now.Before(e.stored.Locked) {
 			locked++
 		}
 	}

@@ -63,6 +63,11 @@ type Store interface {
 	// Guards calls f for each guard row there is, at start.
 	Guards(ctx context.Context, f func(GuardRow) error) error
 
+	// GuardRows reads the guard rows of some keys, in any order; those of which there
+	// is none are left out. It sees everything that Apply and Update returned for
+	// before it was called.
+	GuardRows(ctx context.Context, keys ...GuardKey) ([]GuardRow, error)
+
 	// Latest is the live session of a principal that was begun last; of those
 	// begun at nearly the same time it may be any.
 	Latest(ctx context.Context, p PrincipalID, now time.Time) (SessionRow, error)
@@ -113,6 +118,10 @@ type Store interface {
 type WriteSet struct {
 	Redeem   SessionID       // hand-off to remove; ErrConflict if it is not there (any more). 0: none
 	Use      SessionID       // session to take one of its Uses from; ErrConflict if it is not there or does not count. The last one removes it as End does. 0: none
+	Room     *Room           // ErrConflict if Live would count Most or more. Sets that ask for it under one cap take turns, if the tenant is there. nil: not asked
+	Passes   []Pass          // ErrConflict if a row is locked after At
+	Guards   []GuardChange   // ErrConflict if another row is there than Was, or one where Was is none; a change that removes leaves that alone. Each key once
+	Takes    []Take          // ErrConflict if all is taken. Each key once
 	Password *PasswordChange // ErrConflict is not raised: a lost race keeps the other's hash
 	Begin    []SessionRow
 	HandOffs []HandOffRow
@@ -120,7 +129,6 @@ type WriteSet struct {
 	Touch    []Touch
 	SignIns  []SignIn
 	Used     []KeyUse
-	Guards   []GuardRow
 	Events   []audit.Event // one operation's, kept in order
 }
 
@@ -172,11 +180,11 @@ type KeyUse struct {
 	At  time.Time
 }
 
-// GuardRow is what the guard remembers of one name or address. A row without
-// failures and lock is removed.
+// GuardRow is what the guard remembers of one name or address, or what was taken of
+// an allowance.
 type GuardRow struct {
 	Key      GuardKey
-	Name     string // for people: mount and claimed name
+	Name     string // for people: mount and claimed name; "": an allowance
 	Known    bool   // somebody of that name exists
 	Failures int
 	Last     time.Time // of the newest failure; for an address, of the first that counts

@@ -4,16 +4,47 @@ import "github.com/sallyport/sallyport/auth"
 
 // Rows travel as one array for each column.
 
-type guardColumns struct {
+// changeColumns are the arguments of countFailures.
+type changeColumns struct {
+	set                            []int32
 	key, name                      [][]byte
 	known                          []bool
 	failures, last, locked, forget []int64
+	wasFailures, wasLast, wasUntil []int64
 }
 
-func (c *guardColumns) add(g *auth.GuardRow) {
-	c.key, c.name, c.known = append(c.key, g.Key[:]), append(c.name, []byte(g.Name)), append(c.known, g.Known)
+func (c *changeColumns) add(set int, g *auth.GuardChange) {
+	c.set, c.key, c.name, c.known = append(c.set, int32(set)), append(c.key, g.Key[:]), append(c.name, []byte(g.Name)), append(c.known, g.Known)
 	c.failures, c.last = append(c.failures, int64(g.Failures)), append(c.last, micros(g.Last))
 	c.locked, c.forget = append(c.locked, micros(g.Locked)), append(c.forget, micros(g.Forget))
+	c.wasFailures, c.wasLast, c.wasUntil = append(c.wasFailures, int64(g.Was.Failures)), append(c.wasLast, micros(g.Was.Last)), append(c.wasUntil, micros(g.Was.Locked))
+}
+
+func (c *changeColumns) args() []any {
+	return []any{c.set, c.key, c.name, c.known, c.failures, c.last, c.locked, c.forget, c.wasFailures, c.wasLast, c.wasUntil}
+}
+
+// passColumns are half of the arguments of passLocks.
+type passColumns struct {
+	set []int32
+	key [][]byte
+	at  []int64
+}
+
+func (c *passColumns) add(set int, p *auth.Pass) {
+	c.set, c.key, c.at = append(c.set, int32(set)), append(c.key, p.Key[:]), append(c.at, micros(p.At))
+}
+
+// takeColumns are the arguments of takeAllowances.
+type takeColumns struct {
+	set             []int32
+	key             [][]byte
+	most, at, until []int64
+}
+
+func (c *takeColumns) add(set int, t *auth.Take) {
+	c.set, c.key, c.most = append(c.set, int32(set)), append(c.key, t.Key[:]), append(c.most, int64(t.Most))
+	c.at, c.until = append(c.at, micros(t.At)), append(c.until, micros(t.Until))
 }
 
 // sessionColumns are the arguments of insertSessions.

@@ -104,9 +104,13 @@ func (c *committer) blame(p *plan, at int, err error) error {
 	if err == nil || at < 0 || !errors.As(err, &e) || isLost(err) {
 		return err
 	}
+	sets := conflicts(e)
+	if whose := p.steps[at].set; sets == nil && whose != everybody {
+		sets = []int{whose}
+	}
 	switch e.Code[:2] {
 	case "22", "23", "21", "54":
-		return &setError{p.steps[at].set, err}
+		return &setError{sets, err}
 	}
 	return err
 }

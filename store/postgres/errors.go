@@ -3,6 +3,7 @@ package postgres
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -25,6 +26,27 @@ var (
 // errConflict is PostgreSQL's "division by zero", by which a statement says that
 // its condition does not hold; see queries.go.
 const errConflict = "22012"
+
+// conflicting begins what a statement casts in vain to name the sets whose
+// condition does not hold: PostgreSQL's "invalid text representation" quotes it.
+const (
+	conflicting = "conflict of "
+	errNamed    = "22P02"
+)
+
+// conflicts are the sets that an error names; nil if it names none.
+func conflicts(e *pgconn.PgError) (sets []int) {
+	_, list, found := strings.Cut(e.Message, conflicting)
+	if e.Code != errNamed || !found {
+		return nil
+	}
+	for _, word := range strings.FieldsFunc(list, func(r rune) bool { return r < '0' || r > '9' }) {
+		if n, err := strconv.Atoi(word); err == nil {
+			sets = append(sets, n)
+		}
+	}
+	return sets
+}
 
 // unique says which field PostgreSQL's constraints are about.
 var unique = map[string]auth.Unique{
@@ -68,6 +90,9 @@ func isOurs(err error) bool {
 func explainServer(tried string, e *pgconn.PgError) error {
 	wrap := func(what error) error {
 		return fmt.Errorf("postgres: %s: %w (%s, SQLSTATE %s)", tried, what, e.Message, e.Code)
+	}
+	if conflicts(e) != nil {
+		return fmt.Errorf("postgres: %s: another node was faster: %w", tried, auth.ErrConflict)
 	}
 	switch e.Code {
 	case "23505":

@@ -44,6 +44,19 @@ func (s *Store) Guards(ctx context.Context, f func(auth.GuardRow) error) error {
 	return explain("reading guard rows", err)
 }
 
+// GuardRows reads the guard rows of some keys; see [auth.Store].
+func (s *Store) GuardRows(ctx context.Context, keys ...auth.GuardKey) (out []auth.GuardRow, err error) {
+	raw := make([][]byte, len(keys))
+	for i := range keys {
+		raw[i] = keys[i][:]
+	}
+	err = s.hot.read(ctx, func(ctx context.Context, c *conn) (err error) {
+		out, err = list(ctx, c, scanGuard, selectGuards+" WHERE key = ANY ($1::bytea[])", raw)
+		return err
+	})
+	return out, explain("reading guard rows", err)
+}
+
 // ClearGuards removes the guard rows that match.
 func (u *update) ClearGuards(match func(auth.GuardRow) bool) (int, error) {
 	rows, err := list(u.ctx, u.tx, scanGuard, selectGuards)

@@ -52,7 +52,7 @@ func TestNews(t *testing.T) {
 	<-first.News() // of the start
 
 	for id := auth.SessionID(1); id <= 20; id++ {
-		set := auth.WriteSet{Begin: []auth.SessionRow{{ID: id, Principal: 7}}, Guards: []auth.GuardRow{{Key: auth.GuardKey{byte(id)}, Failures: 1}},
+		set := auth.WriteSet{Begin: []auth.SessionRow{{ID: id, Principal: 7}}, Guards: []auth.GuardChange{{GuardRow: auth.GuardRow{Key: auth.GuardKey{byte(id)}, Failures: 1}}},
 			Touch: []auth.Touch{{Session: id}}, Used: []auth.KeyUse{{Key: 7, At: time.Now()}}}
 		if _, err := first.Apply(t.Context(), &set); err != nil {
 			t.Fatal(err)

@@ -67,6 +67,10 @@ func (n *nodes) Guards(ctx context.Context, f func(auth.GuardRow) error) error {
 	return n.any().Guards(ctx, f)
 }
 
+func (n *nodes) GuardRows(ctx context.Context, keys ...auth.GuardKey) ([]auth.GuardRow, error) {
+	return n.any().GuardRows(ctx, keys...)
+}
+
 func (n *nodes) Latest(ctx context.Context, p auth.PrincipalID, now time.Time) (auth.SessionRow, error) {
 	return n.any().Latest(ctx, p, now)
 }
@@ -295,4 +299,17 @@ func TestUpdatesInTurn(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// TestNodes: servers over one database count as one.
+func TestNodes(t *testing.T) {
+	need(t)
+	storetest.RunNodes(t, storetest.Nodes{Open: func(t *testing.T, dir string) auth.Store {
+		t.Helper()
+		s, err := Open(context.Background(), Options{URL: inSchema(t, dir), Logger: quiet})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}})
 }

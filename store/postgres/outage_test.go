@@ -440,7 +440,7 @@ func TestInClear(t *testing.T) {
 // cannot hold is nobody's name; where it is kept, it is kept.
 func TestUnspeakable(t *testing.T) {
 	s := openAt(t, inSchema(t, t.TempDir()), Options{})
-	for _, name := range []string{"a\x00b", "\xff\xfe"} {
+	for i, name := range []string{"a\x00b", "\xff\xfe"} {
 		err := s.View(t.Context(), func(v auth.Reader) error {
 			for what, f := range map[string]func() error{
 				"user":   func() error { _, err := v.UserByName(0, name); return err },
@@ -457,8 +457,8 @@ func TestUnspeakable(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		row := auth.GuardRow{Key: auth.GuardKey{1}, Name: name, Failures: 1}
-		if _, err := s.Apply(t.Context(), &auth.WriteSet{Guards: []auth.GuardRow{row}}); err != nil {
+		row := auth.GuardRow{Key: auth.GuardKey{byte(i)}, Name: name, Failures: 1}
+		if _, err := s.Apply(t.Context(), &auth.WriteSet{Guards: []auth.GuardChange{{GuardRow: row}}}); err != nil {
 			t.Errorf("a guard row of %q: %v", name, err)
 		}
 	}

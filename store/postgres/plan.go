@@ -1,21 +1,18 @@
 package postgres
 
 import (
-	"bytes"
-	"maps"
-	"slices"
-
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sallyport/sallyport/auth"
 )
 
 // plan is write sets as the statements of one transaction, sent in one go. What
-// many sets have in common is one statement: a group of logins is six however
+// many sets have in common is one statement: a group of logins is seven however
 // many they are.
 //
 // The order of statements is the order in which locks are taken, the same
-// everywhere: records and guards, the feed's turn, sessions, the audit's turn.
+// everywhere: the turns of caps, records and guards, the feed's turn, sessions, the
+// audit's turn.
 type plan struct {
 	batch pgx.Batch
 	steps []step
@@ -68,9 +65,11 @@ func makePlan(group []*request, writer, n int64, others *waker) *plan {
 		p.sets = append(p.sets, r.set)
 		p.tells = p.tells || len(r.set.End) > 0 || r.set.Use != 0
 	}
+	p.caps()
 	p.passwords()
 	p.records()
 	p.guards()
+	p.takes()
 	if p.tells {
 		p.queue(everybody, takeFeed)
 	}
@@ -108,6 +107,9 @@ func (p *plan) add(i int, r *request) {
 		p.queue(i, use, int64(w.Use))
 		p.counts()
 	}
+	if r := w.Room; r != nil {
+		p.queue(i, findRoom, int64(r.Tenant), micros(r.At), r.Dialect, int64(r.Except), int64(r.Most))
+	}
 	if len(w.Begin)+len(w.HandOffs) > 0 {
 		p.part.from, p.part.count = i, p.part.count+1
 	}
@@ -124,7 +126,7 @@ func (p *plan) add(i int, r *request) {
 
 // precedes says whether a set has to see what the part does.
 func (t *part) precedes(w *auth.WriteSet) bool {
-	if (w.Use != 0 || w.Redeem != 0) && len(t.ends)+len(t.begin)+len(t.handOffs) > 0 {
+	if (w.Use != 0 || w.Redeem != 0 || w.Room != nil) && len(t.ends)+len(t.begin)+len(t.handOffs) > 0 {
 		return true
 	}
 	for i := range t.ends {
@@ -229,33 +231,4 @@ func (p *plan) touches() {
 		ids, at = append(ids, int64(id)), append(at, end)
 	}
 	p.queue(everybody, touch, ids, at)
-}
-
-// guards writes the newest row of each name.
-func (p *plan) guards() {
-	rows := map[auth.GuardKey]*auth.GuardRow{}
-	for _, w := range p.sets {
-		for i := range w.Guards {
-			rows[w.Guards[i].Key] = &w.Guards[i]
-		}
-	}
-	if len(rows) == 0 {
-		return
-	}
-	var gone [][]byte
-	var c guardColumns
-	sorted := slices.SortedFunc(maps.Values(rows), func(a, b *auth.GuardRow) int { return bytes.Compare(a.Key[:], b.Key[:]) })
-	for _, g := range sorted {
-		if g.Failures == 0 && g.Locked.IsZero() {
-			gone = append(gone, g.Key[:])
-			continue
-		}
-		c.add(g)
-	}
-	if len(gone) > 0 {
-		p.queue(everybody, dropGuards, gone)
-	}
-	if len(c.key) > 0 {
-		p.queue(everybody, putGuards, c.key, c.name, c.known, c.failures, c.last, c.locked, c.forget)
-	}
 }

@@ -2,7 +2,9 @@ package postgres
 
 // The statements of a commit. They are sent together, so none can look at what
 // another answered: what is conditional is decided inside a statement, and what
-// must not be written at all divides by zero, which undoes the transaction.
+// must not be written at all divides by zero, which undoes the transaction. Where a
+// statement is about many sets, those that must not be written are named by the
+// error: their numbers are cast as if they were one.
 //
 // Each statement sees what was committed when it began. So a lock that is to
 // order what a statement sees is taken by a statement before it.
@@ -68,10 +70,54 @@ const (
 	used = `WITH t AS (SELECT k.id, n.at FROM keys k JOIN unnest($1::bigint[], $2::bigint[]) AS n (id, at) ON k.id = n.id
 			WHERE k.last_used < n.at ORDER BY k.id FOR NO KEY UPDATE OF k)
 		UPDATE keys k SET last_used = t.at FROM t WHERE k.id = t.id AND k.last_used < t.at`
-	putGuards = `INSERT INTO guards (key, name, known, failures, last, locked, forget)
-		SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::boolean[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
-		ON CONFLICT (key) DO UPDATE SET name = excluded.name, known = excluded.known, failures = excluded.failures,
-			last = excluded.last, locked = excluded.locked, forget = excluded.forget`
+	takeCaps = "SELECT 1 FROM accounts WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE"
+	findRoom = `SELECT 1 / (count(*) < $5)::integer FROM (SELECT 1 FROM sessions WHERE capped = $1 AND capped <> 0 AND (ends = 0 OR ends > $2)
+		AND dialect = $3 AND principal <> $4 LIMIT $5) live`
+
+	// A row is changed if it is what it was thought to be; one that was thought not to
+	// be there is made, and of two nodes that make it one fails on the other's.
+	countFailures = `WITH n AS (SELECT * FROM unnest($1::integer[], $2::bytea[], $3::bytea[], $4::boolean[], $5::bigint[], $6::bigint[],
+			$7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
+			AS n (of_set, key, name, known, failures, last, locked, forget, was_failures, was_last, was_locked)),
+		held AS (SELECT g.key, g.failures, g.last, g.locked FROM guards g JOIN n ON g.key = n.key ORDER BY g.key FOR UPDATE OF g),
+		fit AS (SELECT n.* FROM n JOIN held h ON h.key = n.key WHERE h.failures = n.was_failures AND h.last = n.was_last AND h.locked = n.was_locked),
+		gone AS (DELETE FROM guards g USING fit f WHERE g.key = f.key AND f.failures = 0 AND f.locked = 0),
+		changed AS (UPDATE guards g SET name = f.name, known = f.known, failures = f.failures, last = f.last, locked = f.locked, forget = f.forget
+			FROM fit f WHERE g.key = f.key AND (f.failures <> 0 OR f.locked <> 0) RETURNING g.key),
+		made AS (INSERT INTO guards (key, name, known, failures, last, locked, forget)
+			SELECT key, name, known, failures, last, locked, forget FROM n
+			WHERE was_failures = 0 AND was_last = 0 AND was_locked = 0 AND (failures <> 0 OR locked <> 0) ORDER BY key
+			ON CONFLICT (key) DO NOTHING RETURNING key),
+		bad AS (SELECT of_set FROM n WHERE (failures <> 0 OR locked <> 0) AND key NOT IN (SELECT key FROM changed UNION ALL SELECT key FROM made))
+		` + refuseBad
+
+	// Names are locked until the commit: whoever counts a failure of one waits, and is
+	// seen. Addresses are not, or all that come from one would wait for each other.
+	// Nearly none of the keys is there, so they are looked up alone and joined then.
+	passLocks = `WITH held AS (SELECT key, locked FROM guards WHERE key = ANY ($2::bytea[]) ORDER BY key FOR UPDATE),
+		gone AS (DELETE FROM guards g USING held h WHERE g.key = h.key),
+		seen AS (SELECT key, locked FROM held UNION ALL SELECT key, locked FROM guards WHERE key = ANY ($5::bytea[])),
+		bad AS (SELECT n.of_set FROM seen s JOIN (SELECT * FROM unnest($1::integer[], $2::bytea[], $3::bigint[])
+				UNION ALL SELECT * FROM unnest($4::integer[], $5::bytea[], $6::bigint[])) AS n (of_set, key, at)
+			ON s.key = n.key WHERE s.locked > n.at)
+		` + refuseBad
+
+	// Of sets that take of one allowance, those that came first get what is left.
+	takeAllowances = `WITH n AS (SELECT *, row_number() OVER (PARTITION BY key ORDER BY of_set) AS place
+			FROM unnest($1::integer[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[]) AS n (of_set, key, most, at, until)),
+		sums AS (SELECT key, count(*) AS taken, min(at) AS at, min(until) AS until FROM n GROUP BY key),
+		put AS (INSERT INTO guards AS g (key, name, known, failures, last, locked, forget)
+			SELECT key, '', false, taken, at, 0, until FROM sums ORDER BY key
+			ON CONFLICT (key) DO UPDATE SET
+				failures = CASE WHEN g.forget <= excluded.last THEN excluded.failures ELSE g.failures + excluded.failures END,
+				last = CASE WHEN g.forget <= excluded.last THEN excluded.last ELSE g.last END,
+				forget = CASE WHEN g.forget <= excluded.last THEN excluded.forget ELSE g.forget END
+			RETURNING key, failures),
+		bad AS (SELECT n.of_set FROM n JOIN put p ON p.key = n.key JOIN sums s ON s.key = n.key WHERE p.failures - s.taken + n.place > n.most)
+		` + refuseBad
+
+	refuseBad = "SELECT CASE WHEN sets IS NULL THEN 0 ELSE ('" + conflicting + "' || sets)::integer END FROM (SELECT string_agg(DISTINCT of_set::text, ' ') AS sets FROM bad) refused"
+
 	dropGuards = `WITH t AS (SELECT key FROM guards WHERE key = ANY ($1::bytea[]) ORDER BY key FOR UPDATE)
 		DELETE FROM guards g USING t WHERE g.key = t.key`
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -138,11 +139,11 @@ func (w *writer) gather(first *request) {
 	}
 }
 
-// setError says that a set cannot be written, and which: an index into the group,
-// or everybody if it could be any.
+// setError says that sets cannot be written, and which: indexes into the group, or
+// none if it could be any.
 type setError struct {
-	set int
-	err error
+	sets []int
+	err  error
 }
 
 func (e *setError) Error() string { return e.err.Error() }
@@ -165,13 +166,16 @@ func (w *writer) settle(group []*request) {
 				r.result, r.err = auth.Result{}, explain("writing", err)
 			}
 			return
-		case bad.set == everybody:
+		case len(bad.sets) == 0:
 			half := len(rest) / 2
 			w.settle(rest[:half])
 			rest = rest[half:]
 		default:
-			rest[bad.set].result, rest[bad.set].err = auth.Result{}, explain("writing", bad)
-			rest = append(rest[:bad.set], rest[bad.set+1:]...)
+			for _, i := range bad.sets {
+				rest[i].result, rest[i].err = auth.Result{}, explain("writing", bad)
+				rest[i] = nil
+			}
+			rest = slices.DeleteFunc(rest, func(r *request) bool { return r == nil })
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -67,18 +68,10 @@ func (t *transaction) apply(w *auth.WriteSet, result *auth.Result) error {
 		}
 		result.Ended += n
 	}
-	if err := t.notes(w); err != nil {
-		return err
-	}
-	for i := range w.Guards {
-		if err := t.putGuard(&w.Guards[i]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return t.notes(w)
 }
 
-// conditions checks and takes what the set is conditional on. Use is looked at
+// conditions checks and takes what the set is conditional on. All is looked at
 // before Redeem takes anything, so that a conflict leaves nothing behind.
 func (t *transaction) conditions(w *auth.WriteSet, result *auth.Result) error {
 	var uses int64
@@ -93,6 +86,9 @@ func (t *transaction) conditions(w *auth.WriteSet, result *auth.Result) error {
 			return fmt.Errorf("sqlite: session %d has no use left: %w", w.Use, auth.ErrConflict)
 		}
 	}
+	if err := t.refuses(w); err != nil {
+		return err
+	}
 	if w.Redeem != 0 {
 		n, err := t.exec("DELETE FROM handoffs WHERE id = ?", int64(w.Redeem))
 		if err != nil {
@@ -101,6 +97,9 @@ func (t *transaction) conditions(w *auth.WriteSet, result *auth.Result) error {
 		if n == 0 {
 			return fmt.Errorf("sqlite: hand-off %d is not there: %w", w.Redeem, auth.ErrConflict)
 		}
+	}
+	if err := t.writeGuards(w); err != nil {
+		return err
 	}
 	switch {
 	case uses == 1:
@@ -112,6 +111,24 @@ func (t *transaction) conditions(w *auth.WriteSet, result *auth.Result) error {
 		return err
 	}
 	return nil
+}
+
+// refuses looks at the conditions of a login.
+func (t *transaction) refuses(w *auth.WriteSet) error {
+	if ok, err := t.mayGuard(w); err != nil || !ok {
+		return cmp.Or(err, fmt.Errorf("sqlite: of the guard's rows, what the set goes by is not there: %w", auth.ErrConflict))
+	}
+	if w.Room == nil {
+		return nil
+	}
+	if err := t.begins.flush(); err != nil {
+		return err
+	}
+	n, _, err := t.live(w.Room.Capped, w.Room.At, w.Room.Most)
+	if err == nil && n >= w.Room.Most {
+		err = fmt.Errorf("sqlite: %d sessions are alive under the cap: %w", n, auth.ErrConflict)
+	}
+	return err
 }
 
 // notes writes what only moves forward: of two notes that come in the wrong

@@ -20,6 +20,7 @@ import (
 type conn struct {
 	raw   driver.Conn
 	stmts map[string]*stmt
+	keys  guardKeys // of the one that writes
 }
 
 type stmt struct {

@@ -276,14 +276,20 @@ const countCapped = `SELECT ends FROM sessions WHERE capped = ?1 AND capped <> 0
 // Live counts the live sessions under a cap; see [auth.Store].
 func (s *Store) Live(ctx context.Context, c auth.Capped, now time.Time, most int) (n int, first time.Time, err error) {
 	err = s.hot.with(ctx, func(conn *conn) error {
-		return conn.query(func(v row) error {
-			n++
-			first = v.time(0) // the last of them ends first
-			return nil
-		}, countCapped, int64(c.Tenant), micros(now), c.Dialect, int64(c.Except), int64(most))
+		n, first, err = conn.live(c, now, most)
+		return err
 	})
 	if err != nil {
 		return 0, time.Time{}, explain("counting live sessions", err)
 	}
 	return n, first, nil
+}
+
+func (c *conn) live(of auth.Capped, now time.Time, most int) (n int, first time.Time, err error) {
+	err = c.query(func(v row) error {
+		n++
+		first = v.time(0) // the last of them ends first
+		return nil
+	}, countCapped, int64(of.Tenant), micros(now), of.Dialect, int64(of.Except), int64(most))
+	return n, first, err
 }

@@ -29,3 +29,11 @@ func TestStore(t *testing.T) {
 		})
 	}
 }
+
+// TestNodes: servers over one file count as one.
+func TestNodes(t *testing.T) {
+	storetest.RunNodes(t, storetest.Nodes{Open: func(t *testing.T, dir string) auth.Store {
+		t.Helper()
+		return openTest(t, filepath.Join(dir, file), Options{})
+	}})
+}

@@ -137,20 +137,20 @@ func (s *Store) transact(ctx context.Context, f func(*transaction) error) error 
 // sweepRest removes what else is over.
 func (t *transaction) sweepRest(now time.Time, keep auth.Retention, out *auth.Swept) error {
 	at := micros(now)
-	for _, step := range []struct {
-		removed *int
-		query   string
-	}{
-		{&out.HandOffs, "DELETE FROM handoffs WHERE id IN (SELECT id FROM handoffs WHERE expires > 0 AND expires <= ? LIMIT ?)"},
-		{&out.Guards, "DELETE FROM guards WHERE key IN (SELECT key FROM guards WHERE forget > 0 AND forget <= ? LIMIT ?)"},
-	} {
-		n, err := t.exec(step.query, at, int64(sweepRest))
-		if err != nil {
-			return err
-		}
-		*step.removed += n
-		out.More = out.More || n == sweepRest
+	n, err := t.exec("DELETE FROM handoffs WHERE id IN (SELECT id FROM handoffs WHERE expires > 0 AND expires <= ? LIMIT ?)", at, int64(sweepRest))
+	if err != nil {
+		return err
 	}
+	out.HandOffs += n
+	err = t.query(func(r row) error {
+		t.dropped(auth.GuardKey(r.blob(0)))
+		out.Guards++
+		return nil
+	}, "DELETE FROM guards WHERE key IN (SELECT key FROM guards WHERE forget > 0 AND forget <= ? LIMIT ?) RETURNING key", at, int64(sweepRest))
+	if err != nil {
+		return err
+	}
+	out.More = out.More || n == sweepRest || out.Guards == sweepRest
 	if err := t.sweepFeed(at, keep.Feed.Microseconds(), out); err != nil {
 		return err
 	}

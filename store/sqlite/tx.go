@@ -22,6 +22,8 @@ type transaction struct {
 	feed   uint64 // position of the newest notice, once notices begin
 	noted  bool   // feed is known
 	moved  int    // entries of the tail that went to the index
+
+	unguarded bool // guard rows were removed
 }
 
 // beginError says that a transaction did not even begin: trying each set of the
@@ -42,7 +44,7 @@ func begin(c *conn, tail *tail, chain *chain) (*transaction, error) {
 		return nil, err
 	}
 	chain.known = false
-	if err := t.follow(); err != nil {
+	if err := errors.Join(t.keys.renew(c), t.follow()); err != nil {
 		c.rollback()
 		return nil, &beginError{err}
 	}
@@ -71,6 +73,9 @@ func (t *transaction) undo() {
 	t.rollback()
 	if len(t.pairs) > 0 {
 		t.tail.doubt()
+	}
+	if t.unguarded {
+		t.keys.known = false
 	}
 }
 

@@ -33,7 +33,7 @@ func testAtomic(t *testing.T, h Harness) {
 	head, _ := s.FeedHead(t.Context())
 	_, err := s.Apply(t.Context(), &auth.WriteSet{
 		Redeem: 5, Begin: []auth.SessionRow{session(2, 1)}, HandOffs: []auth.HandOffRow{{ID: 6}, {ID: 6}},
-		End: []auth.End{{Principal: 1}}, Guards: []auth.GuardRow{{Failures: 1}}, Events: []audit.Event{login(epoch, 2)},
+		End: []auth.End{{Principal: 1}}, Guards: []auth.GuardChange{{GuardRow: auth.GuardRow{Failures: 1}}}, Events: []audit.Event{login(epoch, 2)},
 	})
 	wantErr(t, "a set with one hand-off twice", err, auth.ErrExists)
 	wantSessions(t, s, 2, 1)
@@ -254,14 +254,15 @@ func testClosed(t *testing.T, h Harness) {
 	}
 	ctx := context.Background()
 	for what, f := range map[string]func() error{
-		"Session":  func() error { _, err := s.Session(ctx, 1); return err },
-		"HandOff":  func() error { _, err := s.HandOff(ctx, 1); return err },
-		"Apply":    func() error { _, err := s.Apply(ctx, &auth.WriteSet{}); return err },
-		"Lease":    func() error { _, err := s.Lease(ctx, 1); return err },
-		"Feed":     func() error { _, err := s.Feed(ctx, auth.Position{}, 1); return err },
-		"FeedHead": func() error { _, err := s.FeedHead(ctx); return err },
-		"Guards":   func() error { return s.Guards(ctx, func(auth.GuardRow) error { return nil }) },
-		"Latest":   func() error { _, err := s.Latest(ctx, 1, epoch); return err },
+		"Session":   func() error { _, err := s.Session(ctx, 1); return err },
+		"HandOff":   func() error { _, err := s.HandOff(ctx, 1); return err },
+		"Apply":     func() error { _, err := s.Apply(ctx, &auth.WriteSet{}); return err },
+		"Lease":     func() error { _, err := s.Lease(ctx, 1); return err },
+		"Feed":      func() error { _, err := s.Feed(ctx, auth.Position{}, 1); return err },
+		"FeedHead":  func() error { _, err := s.FeedHead(ctx); return err },
+		"Guards":    func() error { return s.Guards(ctx, func(auth.GuardRow) error { return nil }) },
+		"GuardRows": func() error { _, err := s.GuardRows(ctx, auth.GuardKey{}); return err },
+		"Latest":    func() error { _, err := s.Latest(ctx, 1, epoch); return err },
 		"Live": func() error {
 			_, _, err := s.Live(ctx, auth.Capped{Tenant: 1, Dialect: "electa"}, epoch, 1)
 			return err

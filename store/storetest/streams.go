@@ -181,68 +181,6 @@ func testAuditSeal(t *testing.T, h Harness) {
 	}
 }
 
-func testGuards(t *testing.T, h Harness) {
-	dir := t.TempDir()
-	s := open(t, h, dir)
-	rows := map[auth.GuardKey]auth.GuardRow{}
-	put := func(r auth.GuardRow) {
-		apply(t, s, auth.WriteSet{Guards: []auth.GuardRow{r}})
-		rows[r.Key] = r
-	}
-	check := func(what string) {
-		t.Helper()
-		n := 0
-		err := s.Guards(t.Context(), func(r auth.GuardRow) error {
-			n++
-			if r != rows[r.Key] {
-				t.Errorf("%s: %+v, want %+v", what, r, rows[r.Key])
-			}
-			return nil
-		})
-		if err != nil || n != len(rows) {
-			t.Errorf("%s: %d rows, %v; want %d", what, n, err, len(rows))
-		}
-	}
-	put(auth.GuardRow{Key: auth.GuardKey{1}, Name: "electa ä", Known: true, Failures: 2, Last: epoch, Locked: epoch.Add(time.Minute), Forget: epoch.Add(time.Hour)})
-	put(auth.GuardRow{Key: auth.GuardKey{2}, Failures: 1, Last: epoch})
-	put(auth.GuardRow{Key: auth.GuardKey{3}, Locked: epoch}) // locked, without failures
-	check("written")
-	put(auth.GuardRow{Key: auth.GuardKey{1}, Failures: 3, Last: epoch.Add(time.Second)})
-	check("overwritten")
-	apply(t, s, auth.WriteSet{Guards: []auth.GuardRow{{Key: auth.GuardKey{2}, Last: epoch}, {Key: auth.GuardKey{9}}}})
-	delete(rows, auth.GuardKey{2})
-	check("without failures and lock")
-	stop := errors.New("stop")
-	if err := s.Guards(t.Context(), func(auth.GuardRow) error { return stop }); !errors.Is(err, stop) {
-		t.Errorf("Guards returned %v, not what f returned", err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s = open(t, h, dir)
-	check("after a restart")
-
-	head, _ := s.FeedHead(t.Context())
-	cleared := func(want int, match func(auth.GuardRow) bool) {
-		t.Helper()
-		update(t, s, func(tx auth.Tx) error {
-			n, err := tx.ClearGuards(match)
-			if n != want {
-				t.Errorf("cleared %d, want %d", n, want)
-			}
-			return err
-		})
-	}
-	cleared(1, func(r auth.GuardRow) bool { return r.Failures == 3 })
-	delete(rows, auth.GuardKey{1})
-	check("cleared")
-	if n := notices(t, s, head); len(n) != 1 || n[0].Kind != auth.ChangedGuard || n[0].ID != 0 {
-		t.Errorf("ClearGuards announced %v", n)
-	}
-	cleared(0, func(auth.GuardRow) bool { return false })
-	check("nothing cleared")
-}
-
 func testNotes(t *testing.T, h Harness) {
 	s := fresh(t, h)
 	at := plant(t, s)
@@ -345,8 +283,8 @@ func testSweepRest(t *testing.T, h Harness) {
 	begin, now := headOf(t, s), epoch.Add(time.Hour)
 	apply(t, s, auth.WriteSet{
 		HandOffs: []auth.HandOffRow{{ID: 1, Expires: now}, {ID: 2, Expires: now.Add(time.Microsecond)}, {ID: 3}},
-		Guards: []auth.GuardRow{{Key: auth.GuardKey{1}, Failures: 1, Forget: now}, {Key: auth.GuardKey{2}, Failures: 1, Forget: now.Add(time.Microsecond)},
-			{Key: auth.GuardKey{3}, Failures: 1}},
+		Guards: failures(auth.GuardRow{Key: auth.GuardKey{1}, Failures: 1, Forget: now}, auth.GuardRow{Key: auth.GuardKey{2}, Failures: 1, Forget: now.Add(time.Microsecond)},
+			auth.GuardRow{Key: auth.GuardKey{3}, Failures: 1}),
 		End: []auth.End{{Principal: 1}, {Principal: 2}, {Principal: 3}},
 	})
 	made := notices(t, s, begin)
