@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -44,6 +45,36 @@ func TestArraysAreEncodedAsPgxDoes(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestPlainSessionsAreKeptWhole begins sessions of which each has one thing that a
+// plain one lacks, alone and beside plain ones.
+func TestPlainSessionsAreKeptWhole(t *testing.T) {
+	s := openAt(t, inSchema(t, t.Name()), Options{})
+	id := int64(0)
+	for _, change := range []func(*auth.SessionRow){
+		func(*auth.SessionRow) {}, func(r *auth.SessionRow) { r.Idle = time.Minute }, func(r *auth.SessionRow) { r.Capped = 7 }, func(r *auth.SessionRow) { r.Uses = 3 },
+		func(r *auth.SessionRow) { r.ExpireOnNew = true }, func(r *auth.SessionRow) { r.App = "app" }, func(r *auth.SessionRow) { r.Attrs = "attrs" },
+	} {
+		for _, others := range []int{0, 2} {
+			var w auth.WriteSet
+			for i := range 1 + others {
+				id++
+				w.Begin = append(w.Begin, benchRow(id))
+				if i == 0 {
+					change(&w.Begin[0])
+				}
+			}
+			if _, err := s.Apply(t.Context(), &w); err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range w.Begin {
+				if got, err := s.Session(t.Context(), want.ID); err != nil || got != want {
+					t.Errorf("%+v, %v; want %+v", got, err, want)
+				}
+			}
+		}
+	}
 }
 
 // TestArraysInEveryMode writes a row in each way that a URL may ask for.
