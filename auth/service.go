@@ -152,7 +152,7 @@ func (s *Service) defaults(o Options) {
 		s.keep = Retention{Feed: time.Hour, Audit: 90 * 24 * time.Hour}
 	}
 	if o.CacheSessions <= 0 {
-		o.CacheSessions = 1 << 20
+		o.CacheSessions = DefaultSessions
 	}
 	s.cache = newCache(o.CacheSessions, &s.usage)
 }
