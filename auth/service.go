@@ -167,7 +167,7 @@ func (s *Service) defaults(o Options) {
 		s.keep.Audit = 0
 	}
 	if o.CacheSessions <= 0 {
-		o.CacheSessions = 1 << 20
+		o.CacheSessions = DefaultSessions
 	}
 	s.cache = newCache(o.CacheSessions, &s.usage)
 }

@@ -31,6 +31,7 @@ type bench struct {
 		loaded string // directory of the database with all sessions
 		bare   *child
 		server map[string]*child
+		shared *shared
 	}
 }
 
@@ -50,6 +51,9 @@ func (b *bench) close() error {
 	var errs []error
 	for _, c := range b.children {
 		errs = append(errs, c.stop())
+	}
+	if b.made.shared != nil {
+		errs = append(errs, b.made.shared.cluster.stop())
 	}
 	return errors.Join(append(errs, os.RemoveAll(b.dir))...)
 }

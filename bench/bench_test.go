@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"math"
 	"os"
@@ -106,13 +107,21 @@ func TestCommandLine(t *testing.T) {
 // its end and measure something, whatever it is, and leave nothing behind.
 func TestEveryExperiment(t *testing.T) {
 	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil { //nolint:gosec // PostgreSQL passes through it as another user
+		t.Fatal(err)
+	}
 	b, err := newBench(options{dir: dir, plan: plan{sessions: 2 * tokens, rounds: 1, window: 100 * time.Millisecond}}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range experiments {
 		before := len(b.report.rows)
-		if err := e.run(context.Background(), b); err != nil {
+		err := e.run(context.Background(), b)
+		if errors.Is(err, errSkipped) {
+			t.Logf("%s: %v", e.name, err)
+			continue
+		}
+		if err != nil {
 			t.Errorf("%s: %v", e.name, err)
 		}
 		if len(b.report.rows) == before {

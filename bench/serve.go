@@ -28,6 +28,11 @@ log: {level: warn}
 // start starts the real server on a directory and returns at once. more are
 // further lines of its configuration.
 func (b *bench) start(ctx context.Context, name, dir, more string) (*child, error) {
+	return b.startOn(ctx, name, dir, filepath.Join(dir, databaseFile), filepath.Join(dir, keysFile), more)
+}
+
+// startOn is start on a database and a key set that may be elsewhere.
+func (b *bench) startOn(ctx context.Context, name, dir, data, keys, more string) (*child, error) {
 	program, err := b.binary(ctx)
 	if err != nil {
 		return nil, err
@@ -37,7 +42,7 @@ func (b *bench) start(ctx context.Context, name, dir, more string) (*child, erro
 		return nil, err
 	}
 	file := filepath.Join(dir, "config.yaml")
-	text := fmt.Sprintf(configuration, addr, filepath.Join(dir, databaseFile), filepath.Join(dir, keysFile)) + more
+	text := fmt.Sprintf(configuration, addr, data, keys) + more
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return nil, err
 	}

@@ -61,17 +61,7 @@ func (b *bench) customers(ctx context.Context) (_ *world, err error) {
 	if b.made.world != nil {
 		return b.made.world, nil
 	}
-	w := &world{dir: filepath.Join(b.dir, "customers")}
-	if err := os.Mkdir(w.dir, 0o700); err != nil {
-		return nil, err
-	}
-	if w.keys, err = secret.GenerateKeys(); err != nil {
-		return nil, err
-	}
-	if err := w.keys.SaveNew(filepath.Join(w.dir, keysFile)); err != nil {
-		return nil, err
-	}
-	hash, err := secret.NewHasher(1, 0).Hash(ctx, userPassword)
+	w, err := newWorld(filepath.Join(b.dir, "customers"))
 	if err != nil {
 		return nil, err
 	}
@@ -80,12 +70,32 @@ func (b *bench) customers(ctx context.Context) (_ *world, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	err = store.Update(ctx, func(tx auth.Tx) error {
+	b.made.world = w
+	return w, w.put(ctx, store)
+}
+
+// newWorld makes a directory with a key set.
+func newWorld(dir string) (w *world, err error) {
+	w = &world{dir: dir}
+	if err := os.Mkdir(w.dir, 0o700); err != nil {
+		return nil, err
+	}
+	if w.keys, err = secret.GenerateKeys(); err != nil {
+		return nil, err
+	}
+	return w, w.keys.SaveNew(filepath.Join(w.dir, keysFile))
+}
+
+// put makes the customers.
+func (w *world) put(ctx context.Context, store auth.Store) error {
+	hash, err := secret.NewHasher(1, 0).Hash(ctx, userPassword)
+	if err != nil {
+		return err
+	}
+	return store.Update(ctx, func(tx auth.Tx) error {
 		w.secrets, w.key, w.user = nil, nil, nil
 		return errors.Join(w.putElecta(tx), w.putCalAmp(tx, hash))
 	})
-	b.made.world = w
-	return w, err
 }
 
 func openDatabase(ctx context.Context, dir string) (*sqlite.Store, error) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -94,6 +95,7 @@ func (w *benchWorld) fill() (err error) {
 func benchmark(b *testing.B) *benchWorld {
 	b.Helper()
 	need(b)
+	debug.SetGCPercent(400) // as the server does
 	w, err := benched()
 	if err != nil {
 		b.Fatal(err)

@@ -151,7 +151,8 @@ func (p *plan) write() {
 		whose = t.from
 	}
 	if len(t.begin) > 0 {
-		p.queue(whose, insertSessions, sessionColumns(t.begin)...)
+		query, args := insertion(t.begin)
+		p.queue(whose, query, args...)
 	}
 	if len(t.handOffs) > 0 {
 		p.queue(whose, insertHandOffs, handOffColumns(t.handOffs)...)

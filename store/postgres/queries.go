@@ -35,9 +35,11 @@ const (
 
 	rehash = "UPDATE users SET password = $3 WHERE id = $1 AND password = $2"
 
+	// Unnested in the list of what is selected, arrays are walked side by side; in FROM
+	// each is written out first, which took a fifth of the time of a group.
 	insertSessions = `INSERT INTO sessions (id, ends, principal, issued, cap, idle, capped, uses, expire_on_new, digest, dialect, app, source, attrs)
-		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-			$8::integer[], $9::boolean[], $10::bytea[], $11::text[], $12::text[], $13::bytea[], $14::bytea[])`
+		SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::bigint[]), unnest($5::bigint[]), unnest($6::bigint[]), unnest($7::bigint[]),
+			unnest($8::integer[]), unnest($9::boolean[]), unnest($10::bytea[]), unnest($11::text[]), unnest($12::text[]), unnest($13::bytea[]), unnest($14::bytea[])`
 	insertHandOffs = `INSERT INTO handoffs (id, digest, principal, dialect, attrs, issued, expires)
 		SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::text[], $5::bytea[], $6::bigint[], $7::bigint[])`
 

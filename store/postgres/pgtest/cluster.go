@@ -39,12 +39,18 @@ type Cluster struct {
 // Start makes a cluster and starts it. settings are lines for postgresql.conf.
 // Without any, what is committed survives the server being killed, but not the
 // machine: tests have no time to wait for disks.
-func Start(ctx context.Context, settings ...string) (_ *Cluster, err error) {
+func Start(ctx context.Context, settings ...string) (*Cluster, error) {
+	return StartIn(ctx, "", settings...)
+}
+
+// StartIn is Start with the data beneath a folder, which the server's user must be
+// able to pass through; "": the one for temporary files.
+func StartIn(ctx context.Context, dir string, settings ...string) (_ *Cluster, err error) {
 	c := &Cluster{}
 	if c.bin, err = programs(); err != nil {
 		return nil, err
 	}
-	if c.dir, err = os.MkdirTemp("", "pgtest"); err != nil {
+	if c.dir, err = os.MkdirTemp(dir, "pgtest"); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -96,6 +102,16 @@ func (c *Cluster) Kill(ctx context.Context) error {
 func (c *Cluster) Stop() error {
 	err := c.Kill(context.Background())
 	return errors.Join(err, os.RemoveAll(c.dir))
+}
+
+// Postmaster is the id of the process that all others of the server are children of.
+func (c *Cluster) Postmaster() (int, error) {
+	b, err := os.ReadFile(filepath.Join(c.data(), "postmaster.pid"))
+	if err != nil {
+		return 0, err
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	return strconv.Atoi(line)
 }
 
 func (c *Cluster) data() string { return filepath.Join(c.dir, "data") }
