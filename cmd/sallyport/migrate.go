@@ -76,6 +76,7 @@ func tellMigration(w io.Writer, r *server.MigrateReport, asJSON bool) error {
 // line every few seconds.
 type progress struct {
 	w     io.Writer
+	now   func() time.Time
 	lines bool
 	pause time.Duration
 	phase string
@@ -85,7 +86,7 @@ type progress struct {
 }
 
 func newProgress(w io.Writer) *progress {
-	p := &progress{w: w, lines: true, pause: 5 * time.Second}
+	p := &progress{w: w, now: time.Now, lines: true, pause: 5 * time.Second}
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		p.lines, p.pause = false, 200*time.Millisecond
 	}
@@ -93,7 +94,7 @@ func newProgress(w io.Writer) *progress {
 }
 
 func (p *progress) show(at server.MigrateProgress) {
-	now := time.Now()
+	now := p.now()
 	if string(at.Phase) != p.phase {
 		p.phase, p.since, p.last = string(at.Phase), now, time.Time{}
 		p.end()

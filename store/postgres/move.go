@@ -30,9 +30,13 @@ var _ move.Target = (*Moving)(nil)
 // "sallyport" there, unless the URL says otherwise.
 const mover = "sallyport migrate-store"
 
-// lockLimit is how long others may take to get out of the way of a move, in
-// PostgreSQL's words. Its own vacuum does so after a second.
-const lockLimit = "10s"
+// How long others may take to get out of the way of a move: servers that have
+// just stopped, and, in PostgreSQL's words, its own vacuum, which lets go of its
+// locks after a second.
+const (
+	leaveLimit = 5 * time.Second
+	lockLimit  = "10s"
+)
 
 // OpenSource opens a database to move what is in it elsewhere. Until Close nobody
 // can write to it, and it is not written to. A server that is connected to it is
@@ -61,13 +65,8 @@ func (m *Moving) hold(ctx context.Context) error {
 	if err := unfinished(ctx, m.conn); err != nil {
 		return err
 	}
-	servers := 0
-	err = m.conn.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'sallyport'").Scan(&servers)
-	switch {
-	case err != nil:
+	if err := m.alone(ctx); err != nil {
 		return err
-	case servers > 0:
-		return fmt.Errorf("%w: servers are connected to it (connections: %d): stop all of them first", auth.ErrBusy, servers)
 	}
 	if m.tx, err = m.conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}); err != nil {
 		return err
@@ -84,6 +83,23 @@ func (m *Moving) hold(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// alone refuses a database that servers are connected to. One that has just
+// stopped is given a moment: its connections end a little later than it does.
+func (m *Moving) alone(ctx context.Context) error {
+	patient, cancel := context.WithTimeout(ctx, leaveLimit)
+	defer cancel()
+	for {
+		servers := 0
+		err := m.conn.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'sallyport'").Scan(&servers)
+		switch {
+		case err != nil || servers == 0:
+			return err
+		case pause(patient, maxWait) != nil:
+			return fmt.Errorf("%w: servers are connected to it (connections: %d): stop all of them first", auth.ErrBusy, servers)
+		}
+	}
 }
 
 // OpenTarget opens a database to move into, and makes its tables if there are

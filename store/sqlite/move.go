@@ -28,7 +28,7 @@ var _ move.Target = (*Moving)(nil)
 // can write to it, and it is not written to. It wraps [ErrForeign],
 // [move.ErrSchema], [move.ErrUnfinished], or [auth.ErrBusy] if another process
 // writes.
-func OpenSource(ctx context.Context, path string) (*Moving, error) {
+func OpenSource(_ context.Context, path string) (*Moving, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("sqlite: moving a database: %w", err)
 	}
@@ -37,7 +37,7 @@ func OpenSource(ctx context.Context, path string) (*Moving, error) {
 		return nil, explain("opening "+path, notOurs(path, err))
 	}
 	m := &Moving{conn: c, path: path}
-	if err := m.hold(ctx); err != nil {
+	if err := m.hold(); err != nil {
 		return nil, errors.Join(explain("opening "+path, err), m.Close())
 	}
 	return m, nil
@@ -45,7 +45,7 @@ func OpenSource(ctx context.Context, path string) (*Moving, error) {
 
 // hold looks whether a database can be moved, and takes the place of whoever
 // writes, in a transaction that is undone in the end.
-func (m *Moving) hold(ctx context.Context) error {
+func (m *Moving) hold() error {
 	if err := ours(m.conn); err != nil {
 		return err
 	}
