@@ -159,7 +159,10 @@ func TestUsageTellsDialectsAndCost(t *testing.T) {
 	}
 	user := auth.User{Tenant: auth.AccountID(k.acme), Account: auth.AccountID(k.west), Name: "petra", Password: hash, Active: true}
 	boss := auth.User{Tenant: auth.AccountID(k.acme), Account: auth.AccountID(k.west), Name: "boss", Password: hash, Active: true, Role: auth.Owner}
-	k.put(func(tx auth.Tx) error { user.ID, boss.ID = 0, 0; return errors.Join(tx.PutUser(&user), tx.PutUser(&boss)) })
+	k.put(func(tx auth.Tx) error {
+		user.ID, boss.ID = 0, 0
+		return errors.Join(tx.PutUser(&user), tx.PutUser(&boss))
+	})
 	over := func(dialect string) *auth.Mount {
 		return &auth.Mount{Name: "of-" + dialect, Dialect: dialect, Policy: auth.Policy{Span: time.Hour}}
 	}

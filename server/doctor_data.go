@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/secret"
+	"github.com/sallyport/sallyport/store/move"
 	"github.com/sallyport/sallyport/store/postgres"
 	"github.com/sallyport/sallyport/store/sqlite"
 )
@@ -69,6 +70,10 @@ func (d *doctor) database(ctx context.Context) {
 	case at.Schema < at.Known:
 		d.warn("database", "make a backup, then start the server: it brings the schema up to date", "the schema has version %d, this program's is %d", at.Schema, at.Known)
 	}
+	if at.Moving != nil {
+		d.bad("database", mendMove, "%s: %v", d.cfg.Data, at.Moving)
+		return
+	}
 	found, err := sqlite.Inspect(ctx, d.cfg.Data)
 	if err != nil {
 		d.bad("database", mendDatabase(err), "%v", err)
@@ -106,9 +111,26 @@ func (d *doctor) inPostgres(ctx context.Context) {
 		d.warn("database", "nothing, if this server is new: the first start makes the tables", "%s can be reached and is empty", name)
 	case have < known:
 		d.warn("database", "make a backup, then start the server: it brings the schema up to date", "the schema of %s has version %d, this program's is %d", name, have, known)
+	case d.moving(ctx):
 	default:
 		d.fine("database", "%s can be reached, takes writes and has schema %d; what is in it was not read", name, have)
 	}
+}
+
+// mendMove is what to do about half a database.
+const mendMove = "run the same sallyport migrate-store again: it goes on where it was"
+
+// moving says whether another database is still being moved into that in
+// PostgreSQL.
+func (d *doctor) moving(ctx context.Context) bool {
+	err := postgres.Unfinished(ctx, d.cfg.Data)
+	switch {
+	case errors.Is(err, move.ErrUnfinished):
+		d.bad("database", mendMove, "%v", err)
+	case err != nil:
+		d.bad("database", "the message says how", "%v", err)
+	}
+	return err != nil
 }
 
 // mendDatabase says what to do about a database that was not read to its end. That

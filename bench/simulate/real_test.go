@@ -29,7 +29,7 @@ func (c *counted) Session(ctx context.Context, id auth.SessionID) (auth.SessionR
 	return c.Store.Session(ctx, id)
 }
 
-func (c *counted) Feed(ctx context.Context, after uint64, limit int) ([]auth.Notice, error) {
+func (c *counted) Feed(ctx context.Context, after auth.Position, limit int) ([]auth.Notice, error) {
 	c.polls.Add(1)
 	return c.Store.Feed(ctx, after, limit)
 }

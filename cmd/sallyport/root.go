@@ -73,7 +73,7 @@ func newRoot() *cobra.Command {
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"run", "Run a server:", []*cobra.Command{newInit(), newServe(), newDemo(), newDoctor(), newKeys(), newBackup(), newRestore()}},
+		{"run", "Run a server:", []*cobra.Command{newInit(), newServe(), newDemo(), newDoctor(), newKeys(), newBackup(), newRestore(), newMigrateStore()}},
 		{"administer", "Administer it:", []*cobra.Command{newApply(), newAccount(), newKey(), newUser(), newApp(), newPolicy(), newSession(), newLock(),
 			newAudit(), newUsage(), newServer()}},
 	} {

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/store/move"
 )
 
 // Errors that callers test with errors.Is.
@@ -79,7 +80,7 @@ func explain(tried string, err error) error {
 // isOurs says that an error already says what callers test for.
 func isOurs(err error) bool {
 	for _, known := range []error{auth.ErrBusy, auth.ErrClosed, auth.ErrInvalid, auth.ErrNotFound, auth.ErrConflict, auth.ErrExists,
-		ErrUnknown, ErrUnreachable, ErrNewer} {
+		ErrUnknown, ErrUnreachable, ErrNewer, move.ErrUnfinished, move.ErrNotEmpty, move.ErrSchema} {
 		if errors.Is(err, known) {
 			return true
 		}

@@ -68,8 +68,9 @@ type Store struct {
 var _ auth.Store = (*Store)(nil)
 
 // Open connects to the database and brings its schema to this program's version.
-// It refuses a newer one ([ErrNewer]) and one that takes no writes
-// ([ErrReadOnly], [ErrUnreachable]).
+// It refuses a newer one ([ErrNewer]), one that takes no writes ([ErrReadOnly],
+// [ErrUnreachable]), and one that another is still being moved into
+// ([move.ErrUnfinished]).
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if !Is(o.URL) {
 		return nil, fmt.Errorf("postgres: %w: a database in PostgreSQL is named by a URL, postgres://user@host:5432/database", auth.ErrInvalid)
@@ -148,6 +149,9 @@ func (s *Store) prepare(ctx context.Context, config *pgxpool.Config, files fs.FS
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	if err := schema.migrate(ctx, conn, config.ConnConfig, s.log); err != nil {
+		return e, err
+	}
+	if err := unfinished(ctx, conn); err != nil {
 		return e, err
 	}
 	return ask(ctx, conn)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/url"
 	"strings"
 	"time"
 
@@ -94,4 +95,15 @@ func hotSize(c *pgxpool.Config, name string) int32 {
 		return c.MaxConns
 	}
 	return hot
+}
+
+// TellsPassword says whether a URL has a password in it, or might: one that cannot
+// be read could have it anywhere.
+func TellsPassword(name string) bool {
+	u, err := url.Parse(name)
+	if err != nil {
+		return strings.Contains(name, "@")
+	}
+	_, in := u.User.Password()
+	return in || u.Query().Has("password")
 }

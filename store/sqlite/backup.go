@@ -82,7 +82,7 @@ func NewHistory(path string) (err error) {
 		return explain("opening a copy", err)
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
-	_, err = c.exec("UPDATE counters SET next = random() WHERE name = 'history'")
+	_, err = c.exec("UPDATE history SET mark = random()")
 	return explain("marking a copy as one", err)
 }
 

@@ -25,7 +25,7 @@ func (t *transaction) notice(kind auth.NoticeKind, id uint64) error {
 // history is a number that a copy of the database has another one of, see
 // [NewHistory]. It is mixed into the marks of notices.
 func (c *conn) history() (h uint64, err error) {
-	_, err = c.one(func(r row) { h = uint64(r.int(0)) }, "SELECT next FROM counters WHERE name = 'history'")
+	_, err = c.one(func(r row) { h = uint64(r.int(0)) }, "SELECT mark FROM history")
 	return h, err
 }
 

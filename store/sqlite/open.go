@@ -62,8 +62,9 @@ const (
 
 // Open opens the database, creates it if it is not there, and brings its schema
 // to this program's version. It refuses a file that is damaged ([ErrDamaged]),
-// another program's ([ErrForeign]) or a newer Sallyport's ([ErrNewer]). A large
-// file is checked to its end after Open has returned; see [Store.Healthy].
+// another program's ([ErrForeign]), a newer Sallyport's ([ErrNewer]), or one that
+// another is still being moved into ([move.ErrUnfinished]). A large file is
+// checked to its end after Open has returned; see [Store.Healthy].
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Path == "" {
 		return nil, fmt.Errorf("sqlite: %w: the path of the database is missing", auth.ErrInvalid)
@@ -120,6 +121,9 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if err := migrate(ctx, s.path, s.log); err != nil {
+		return err
+	}
+	if err := unfinished(c); err != nil {
 		return err
 	}
 	if err := s.tail.follow(c); err != nil {

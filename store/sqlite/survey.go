@@ -17,6 +17,7 @@ type Survey struct {
 	Tenants []auth.Account
 	Powers  []Power // none if the schema is not of this program's version
 	Newest  time.Time
+	Moving  error // wraps [move.ErrUnfinished] while another is being moved into it
 }
 
 // Power is a key or user with a role that is not for clients, and that is not
@@ -52,19 +53,18 @@ func Look(ctx context.Context, path string) (found Survey, err error) {
 	return found, explain("looking at "+path, found.read(ctx, c))
 }
 
-func (s *Survey) read(ctx context.Context, c *conn) error {
-	if _, err := c.one(func(r row) { s.Schema = int(r.int(0)) }, "SELECT max(version_id) FROM goose_db_version WHERE is_applied"); err != nil {
+func (s *Survey) read(ctx context.Context, c *conn) (err error) {
+	if s.Schema, s.Known, err = schema(c); err != nil {
 		return err
 	}
-	files, err := migrations.ReadDir("migrations")
-	if err != nil {
-		return err
-	}
-	s.Known = len(files) // they are numbered without gaps
 	if _, err := c.one(func(r row) { s.Newest = r.time(0) }, "SELECT coalesce(max(at), 0) FROM audit_batches"); err != nil {
 		return err
 	}
 	if s.Tenants, err = (records{c}).Accounts(0); err != nil || s.Schema != s.Known {
+		return err
+	}
+	mark, err := readMark(c)
+	if s.Moving = mark.Unfinished(); err != nil {
 		return err
 	}
 	return c.queryContext(ctx, func(r row) error {

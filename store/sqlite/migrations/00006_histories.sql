@@ -3,4 +3,5 @@
 
 -- +goose Up
 ALTER TABLE feed ADD COLUMN mark INTEGER NOT NULL DEFAULT 0;
-INSERT INTO counters (name, next) VALUES ('history', random());
+CREATE TABLE history (mark INTEGER NOT NULL) STRICT;
+INSERT INTO history (mark) VALUES (random());
