@@ -107,7 +107,7 @@ func TestCommandLine(t *testing.T) {
 // its end and measure something, whatever it is, and leave nothing behind.
 func TestEveryExperiment(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil { //nolint:gosec // PostgreSQL passes through it as another user
+	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil { // PostgreSQL passes through it as another user
 		t.Fatal(err)
 	}
 	b, err := newBench(options{dir: dir, plan: plan{sessions: 2 * tokens, rounds: 1, window: 100 * time.Millisecond}}, io.Discard)

@@ -18,6 +18,8 @@ var arrays = []struct {
 	array, single uint32
 }{
 	{"_int8", pgtype.Int8ArrayOID, pgtype.Int8OID},
+	{"_int4", pgtype.Int4ArrayOID, pgtype.Int4OID},
+	{"_bool", pgtype.BoolArrayOID, pgtype.BoolOID},
 	{"_bytea", pgtype.ByteaArrayOID, pgtype.ByteaOID},
 	{"_text", pgtype.TextArrayOID, pgtype.TextOID},
 }
@@ -43,23 +45,27 @@ func (arrayCodec) PreferredFormat() int16 { return pgtype.BinaryFormatCode }
 
 // PlanEncode is asked once for each type of value.
 func (c arrayCodec) PlanEncode(m *pgtype.Map, oid uint32, format int16, value any) pgtype.EncodePlan {
-	if format == pgtype.BinaryFormatCode {
-		switch value.(type) {
-		case []int64:
-			if c.element == pgtype.Int8OID {
-				return arrayPlan(c)
-			}
-		case [][]byte:
-			if c.element == pgtype.ByteaOID {
-				return arrayPlan(c)
-			}
-		case []string:
-			if c.element == pgtype.TextOID {
-				return arrayPlan(c)
-			}
-		}
+	if format == pgtype.BinaryFormatCode && c.element == elementOf(value) {
+		return arrayPlan(c)
 	}
 	return c.Codec.PlanEncode(m, oid, format, value)
+}
+
+// elementOf is the type that a slice's elements are encoded as here; 0: none.
+func elementOf(value any) uint32 {
+	switch value.(type) {
+	case []int64:
+		return pgtype.Int8OID
+	case []int32:
+		return pgtype.Int4OID
+	case []bool:
+		return pgtype.BoolOID
+	case [][]byte:
+		return pgtype.ByteaOID
+	case []string:
+		return pgtype.TextOID
+	}
+	return 0
 }
 
 type arrayPlan arrayCodec
@@ -70,14 +76,11 @@ type arrayPlan arrayCodec
 func (p arrayPlan) Encode(value any, b []byte) ([]byte, error) {
 	switch list := value.(type) {
 	case []int64:
-		if list == nil {
-			return nil, nil
-		}
-		b = p.head(b, len(list), false)
-		for _, v := range list {
-			b = binary.BigEndian.AppendUint32(b, 8)
-			b = binary.BigEndian.AppendUint64(b, uint64(v))
-		}
+		return column(p, b, list, 8, binary.BigEndian.AppendUint64, func(v int64) uint64 { return uint64(v) }), nil
+	case []int32:
+		return column(p, b, list, 4, binary.BigEndian.AppendUint32, func(v int32) uint32 { return uint32(v) }), nil
+	case []bool:
+		return column(p, b, list, 1, func(b []byte, v byte) []byte { return append(b, v) }, bit), nil
 	case []string:
 		if list == nil {
 			return nil, nil
@@ -94,6 +97,26 @@ func (p arrayPlan) Encode(value any, b []byte) ([]byte, error) {
 		b = p.bytes(b, list)
 	}
 	return b, nil
+}
+
+func bit(v bool) byte {
+	if v {
+		return 1
+	}
+	return 0
+}
+
+// column appends elements that are all as long.
+func column[T, U any](p arrayPlan, b []byte, list []T, size uint32, put func([]byte, U) []byte, as func(T) U) []byte {
+	if list == nil {
+		return nil
+	}
+	b = p.head(b, len(list), false)
+	for _, v := range list {
+		b = binary.BigEndian.AppendUint32(b, size)
+		b = put(b, as(v))
+	}
+	return b
 }
 
 // bytes writes a nil slice as NULL.

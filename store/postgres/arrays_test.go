@@ -30,6 +30,8 @@ func TestArraysAreEncodedAsPgxDoes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		for oid, value := range map[uint32]any{
 			pgtype.Int8ArrayOID:  rapid.OneOf(rapid.SliceOf(rapid.Int64()), rapid.Just([]int64(nil))).Draw(t, "longs"),
+			pgtype.Int4ArrayOID:  rapid.OneOf(rapid.SliceOf(rapid.Int32()), rapid.Just([]int32(nil))).Draw(t, "ints"),
+			pgtype.BoolArrayOID:  rapid.OneOf(rapid.SliceOf(rapid.Bool()), rapid.Just([]bool(nil))).Draw(t, "bits"),
 			pgtype.ByteaArrayOID: rapid.OneOf(rapid.SliceOf(maybe), rapid.Just([][]byte(nil))).Draw(t, "bytes"),
 			pgtype.TextArrayOID:  rapid.OneOf(rapid.SliceOf(rapid.String()), rapid.Just([]string(nil))).Draw(t, "text"),
 		} {
