@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/sallyport/sallyport/auth"
@@ -33,6 +34,7 @@ type Plan struct {
 	o    Options
 
 	lines   []string // what is to be done, for people
+	changes []Change // the same
 	remarks []string // what people should know besides
 	same    int      // entries that are as the file says
 
@@ -65,7 +67,7 @@ func Make(ctx context.Context, to Target, f *File, o Options) (*Plan, error) {
 			return nil, fmt.Errorf("comparing the file with what there is: %w", err)
 		}
 		if len(w.pending) == 0 {
-			p.lines, p.remarks, p.same, p.hash, p.generate = w.lines(), w.remarks, w.same, w.hash, w.generate
+			p.lines, p.changes, p.remarks, p.same, p.hash, p.generate = w.lines(), w.changes(), w.remarks, w.same, w.hash, w.generate
 			return p, nil
 		}
 		// Passwords are compared outside of the snapshot, and then everything anew.
@@ -93,6 +95,23 @@ func (p *Plan) look(ctx context.Context) (w *walk, err error) {
 
 // Empty says that there is nothing to do.
 func (p *Plan) Empty() bool { return len(p.lines) == 0 }
+
+// Change is one entry of what a plan does.
+type Change struct {
+	Action string   `json:"action"` // create, change or remove
+	What   string   `json:"what"`   // tenant, organization, division, key, app, user or policy
+	Path   string   `json:"path"`   // which one, such as ACME/123456/main
+	Notes  []string `json:"notes,omitempty"`
+}
+
+// Changes are what is to be done, in the order in which it is.
+func (p *Plan) Changes() []Change { return slices.Clone(p.changes) }
+
+// Remarks are what people should know besides.
+func (p *Plan) Remarks() []string { return slices.Clone(p.remarks) }
+
+// Unchanged is how many entries are as the file says.
+func (p *Plan) Unchanged() int { return p.same }
 
 // Generates names the API keys, such as ACME/123456/main, whose secret Execute
 // would make.

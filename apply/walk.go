@@ -79,6 +79,16 @@ func (w *walk) lines() (list []string) {
 	return list
 }
 
+// actions are the signs of steps in words.
+var actions = map[string]string{"+": "create", "~": "change", "-": "remove"}
+
+func (w *walk) changes() (list []Change) {
+	for _, s := range w.steps() {
+		list = append(list, Change{Action: actions[s.sign], What: s.what, Path: s.path, Notes: s.notes})
+	}
+	return list
+}
+
 // file compares everything. Its error is the store's or the file's.
 func (w *walk) file() error {
 	w.allPolicies()

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/sallyport/sallyport/apply"
 	"github.com/sallyport/sallyport/config"
@@ -22,6 +23,7 @@ type ApplyOptions struct {
 	Keys   string    // key set, created with the database
 	DryRun bool      // only say what would be done
 	Actor  string    // who does it, for the audit
+	JSON   bool      // write one JSON object, at the end, instead of lines for people
 	Out    io.Writer
 	Log    io.Writer // what was created besides, and warnings; nil: standard error
 }
@@ -81,33 +83,67 @@ func (o *ApplyOptions) apply(ctx context.Context, file *apply.File) (err error) 
 	if err != nil {
 		return err
 	}
-	if err := plan.Write(o.Out); err != nil {
-		return err
+	if !o.JSON {
+		if err := plan.Write(o.Out); err != nil { // before anything is done
+			return err
+		}
 	}
+	told := outcome{DryRun: o.DryRun, Changes: append([]apply.Change{}, plan.Changes()...), Remarks: plan.Remarks(), Unchanged: plan.Unchanged()}
 	if o.DryRun {
-		return tellDry(o.Out, plan)
+		told.WouldMake = plan.Generates()
+		return tell(o.Out, o.JSON, &told)
 	}
 	done, err := plan.Execute(ctx)
 	if err != nil {
 		return err
 	}
-	return tell(o.Out, done)
+	told.Ended = done.Ended
+	for _, g := range done.Generated {
+		told.Secrets = append(told.Secrets, madeSecret{g.Account + "/" + g.Key, g.Secret})
+	}
+	return tell(o.Out, o.JSON, &told)
+}
+
+// outcome is what applying a file did, or would do.
+type outcome struct {
+	DryRun    bool           `json:"dry_run"`
+	Changes   []apply.Change `json:"changes"`
+	Remarks   []string       `json:"remarks,omitempty"`
+	Unchanged int            `json:"unchanged"`
+	Ended     int            `json:"ended"`                // sessions
+	Secrets   []madeSecret   `json:"secrets,omitempty"`    // that were made, shown this once
+	WouldMake []string       `json:"would_make,omitempty"` // keys for which a secret would be made
+}
+
+type madeSecret struct {
+	Key    string `json:"key"` // path, such as ACME/123456/main
+	Secret string `json:"secret"`
+}
+
+// people is what is told behind the difference.
+func (o *outcome) people() string {
+	var b strings.Builder
+	for _, key := range o.WouldMake {
+		fmt.Fprintf(&b, "a secret would be made for key %s, and shown once\n", key)
+	}
+	if o.DryRun {
+		b.WriteString("nothing was changed: this was a dry run\n")
+	}
+	switch {
+	case o.Ended == 1:
+		b.WriteString("1 session was ended\n")
+	case o.Ended > 1:
+		fmt.Fprintf(&b, "%d sessions were ended\n", o.Ended)
+	}
+	for _, s := range o.Secrets {
+		fmt.Fprintf(&b, "secret of key %s, shown this once: %s\n", s.Key, s.Secret)
+	}
+	return b.String()
 }
 
 func missing(path string) bool {
 	_, err := os.Stat(path)
 	return errors.Is(err, fs.ErrNotExist)
-}
-
-// tellDry says what a dry run did not do.
-func tellDry(w io.Writer, plan *apply.Plan) error {
-	for _, key := range plan.Generates() {
-		if _, err := fmt.Fprintf(w, "a secret would be made for key %s, and shown once\n", key); err != nil {
-			return err
-		}
-	}
-	_, err := fmt.Fprintln(w, "nothing was changed: this was a dry run")
-	return err
 }
 
 // elsewhere lets a dry run without a database happen in a temporary one: looking
@@ -125,24 +161,6 @@ func (o *ApplyOptions) elsewhere() (leave func(), err error) {
 		o.Keys = filepath.Join(dir, "keys.json")
 	}
 	return func() { _ = os.RemoveAll(dir) }, nil
-}
-
-func tell(w io.Writer, done apply.Outcome) error {
-	if done.Ended > 0 {
-		were := "sessions were"
-		if done.Ended == 1 {
-			were = "session was"
-		}
-		if _, err := fmt.Fprintf(w, "%d %s ended\n", done.Ended, were); err != nil {
-			return err
-		}
-	}
-	for _, g := range done.Generated {
-		if _, err := fmt.Fprintf(w, "secret of key %s/%s, shown this once: %s\n", g.Account, g.Key, g.Secret); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // applyDemo makes the demo's customers.

@@ -17,10 +17,18 @@ import (
 	"github.com/sallyport/sallyport/store/sqlite"
 )
 
+// BackupOptions say where [Backup] copies to.
+type BackupOptions struct {
+	To   string // new file
+	Keys string // new file for a copy of the key set; "": none is made
+	JSON bool   // write one JSON object instead of words for people
+	Out  io.Writer
+}
+
 // Backup copies the database that a configuration names into a new file, checks
 // the copy, and writes what is in it. The server may run meanwhile. The key set
-// is not in the copy: keys names a new file for a copy of it; "": none is made.
-func Backup(ctx context.Context, cfg *config.Config, to, keys string, out io.Writer) error {
+// is not in the copy.
+func Backup(ctx context.Context, cfg *config.Config, o BackupOptions) error {
 	if err := needFile(cfg.Data, "pg_dump, or a base backup and the archive of its log"); err != nil {
 		return err
 	}
@@ -28,33 +36,57 @@ func Backup(ctx context.Context, cfg *config.Config, to, keys string, out io.Wri
 	if err != nil {
 		return err
 	}
-	found, err := sqlite.Backup(ctx, cfg.Data, to)
+	found, err := sqlite.Backup(ctx, cfg.Data, o.To)
 	if err != nil {
 		return err
 	}
 	if err := fits(set, found.Peppers); err != nil {
-		return errors.Join(err, os.Remove(to))
+		return errors.Join(err, os.Remove(o.To))
 	}
-	if keys != "" {
-		if err := set.SaveNew(keys); err != nil {
+	if o.Keys != "" {
+		if err := set.SaveNew(o.Keys); err != nil {
 			return err
 		}
 	}
-	return tellContents(out, "backed up to "+to, &found, keys)
+	told := backedUp{To: o.To, KeysTo: o.Keys, contents: contentsOf(&found)}
+	if !found.Newest.IsZero() {
+		told.Newest = &found.Newest
+	}
+	return tell(o.Out, o.JSON, &told)
 }
 
-func tellContents(out io.Writer, what string, found *sqlite.Contents, keys string) error {
+// contents are the numbers of what is in a copy.
+type contents struct {
+	Accounts int `json:"accounts"`
+	Keys     int `json:"keys"`
+	Users    int `json:"users"`
+	Sessions int `json:"sessions"`
+	Events   int `json:"events"`
+}
+
+func contentsOf(c *sqlite.Contents) contents {
+	return contents{c.Accounts, c.Keys, c.Users, c.Sessions, c.Events}
+}
+
+// backedUp is what a backup made.
+type backedUp struct {
+	To     string `json:"to"`
+	KeysTo string `json:"keys_to,omitempty"`
+	contents
+	Newest *time.Time `json:"newest,omitempty"` // event of the audit
+}
+
+func (b *backedUp) people() string {
 	newest := "none"
-	if !found.Newest.IsZero() {
-		newest = found.Newest.Format(time.RFC3339)
+	if b.Newest != nil {
+		newest = b.Newest.Format(time.RFC3339)
 	}
 	hint := "the key set was not copied: back it up apart, without it nothing in the copy can be checked"
-	if keys != "" {
-		hint = "key set copied to " + keys + ": keep it apart from the database"
+	if b.KeysTo != "" {
+		hint = "key set copied to " + b.KeysTo + ": keep it apart from the database"
 	}
-	_, err := fmt.Fprintf(out, "%s: %d accounts, %d keys, %d users, %d sessions, %d audit events (newest: %s), checked\n%s\n",
-		what, found.Accounts, found.Keys, found.Users, found.Sessions, found.Events, newest, hint)
-	return err
+	return fmt.Sprintf("backed up to %s: %d accounts, %d keys, %d users, %d sessions, %d audit events (newest: %s), checked\n%s\n",
+		b.To, b.Accounts, b.Keys, b.Users, b.Sessions, b.Events, newest, hint)
 }
 
 // fits refuses a key set that does not know all peppers of a database.
@@ -73,6 +105,7 @@ type RestoreOptions struct {
 	Replace      bool   // a database that is there is moved aside; false: refused
 	KeepSessions bool   // sessions of the backup go on, those that were ended since included
 	Actor        string // who does it, for the audit
+	JSON         bool   // write one JSON object instead of words for people
 	Out          io.Writer
 }
 
@@ -131,7 +164,8 @@ func Restore(ctx context.Context, cfg *config.Config, o RestoreOptions) error {
 	if err := syncDir(filepath.Dir(cfg.Data)); err != nil {
 		return err
 	}
-	return tellRestored(&o, &found, ended, aside)
+	told := restored{From: o.From, contents: contentsOf(&found), Ended: ended, Kept: o.KeepSessions, Aside: aside}
+	return tell(o.Out, o.JSON, &told)
 }
 
 // openCopy makes the copy a database that a server can open, and ends its sessions.
@@ -178,18 +212,26 @@ func endAll(tx auth.Tx) (n int, err error) {
 	return n, nil
 }
 
-func tellRestored(o *RestoreOptions, found *sqlite.Contents, ended int, aside string) error {
-	text := fmt.Sprintf("restored from %s: %d accounts, %d keys, %d users, %d audit events, checked\n", o.From, found.Accounts, found.Keys, found.Users, found.Events)
-	if o.KeepSessions {
-		text += fmt.Sprintf("%d sessions go on, those that were ended after the backup included\n", found.Sessions)
+// restored is what a restore did.
+type restored struct {
+	From string `json:"from"`
+	contents
+	Ended int    `json:"ended"`         // sessions
+	Kept  bool   `json:"sessions_kept"` // those of the backup go on
+	Aside string `json:"aside,omitempty"`
+}
+
+func (r *restored) people() string {
+	text := fmt.Sprintf("restored from %s: %d accounts, %d keys, %d users, %d audit events, checked\n", r.From, r.Accounts, r.Keys, r.Users, r.Events)
+	if r.Kept {
+		text += fmt.Sprintf("%d sessions go on, those that were ended after the backup included\n", r.Sessions)
 	} else {
-		text += fmt.Sprintf("%d sessions were ended: clients log in again\n", ended)
+		text += fmt.Sprintf("%d sessions were ended: clients log in again\n", r.Ended)
 	}
-	if aside != "" {
-		text += "the database that was there is " + aside + " now\n"
+	if r.Aside != "" {
+		text += "the database that was there is " + r.Aside + " now\n"
 	}
-	_, err := io.WriteString(o.Out, text)
-	return err
+	return text
 }
 
 // databaseFiles are what a database is made of.

@@ -149,7 +149,11 @@ func (d *Demo) remove() error {
 }
 
 // Example is a login and a checked call over one dialect, as lines for a shell.
-type Example struct{ Title, Login, Call string }
+type Example struct {
+	Title string `json:"title"` // of the dialect
+	Login string `json:"login"`
+	Call  string `json:"call"`
+}
 
 // demoTenants are whose mount each dialect's is; oauth2 is everybody's.
 var demoTenants = map[string]string{

@@ -26,6 +26,7 @@ type InitOptions struct {
 	TLSKey      string
 	Admin       string // user name of the first administrator; "": admin
 	Program     string // how the commands to paste call this program; "": sallyport
+	JSON        bool   // write one JSON object instead of words for people
 	Out         io.Writer
 }
 
@@ -79,8 +80,7 @@ func Init(ctx context.Context, o InitOptions) (err error) {
 	if err := placeAll(aside, o.Dir, n.files()); err != nil {
 		return err
 	}
-	_, err = io.WriteString(o.Out, n.report())
-	return err
+	return tell(o.Out, o.JSON, n.report())
 }
 
 // make makes everything in a folder.

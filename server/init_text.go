@@ -128,9 +128,33 @@ func (n *initiation) exampleUsers() (names []string) {
 	return names
 }
 
+// initiated is what was made, and what to do next.
+type initiated struct {
+	Made          []madeFile     `json:"made"`
+	Administrator string         `json:"administrator"`
+	Tenant        string         `json:"tenant"`
+	Password      string         `json:"password"`          // of the administrator, shown this once
+	Console       string         `json:"console,omitempty"` // while the server runs
+	Trial         bool           `json:"trial_certificate"` // no client trusts the certificate
+	Next          []string       `json:"next"`              // commands that bring the example customer in, and run the server
+	Logins        []loginExample `json:"logins"`            // commands that log in then
+}
+
+type madeFile struct {
+	Path string `json:"path"`
+	What string `json:"what"`
+}
+
+type loginExample struct {
+	Dialect string `json:"dialect"`
+	Title   string `json:"title"`
+	Command string `json:"command"`
+}
+
 // report says what was made, and what to paste next.
-func (n *initiation) report() string {
-	var b strings.Builder
+func (n *initiation) report() *initiated {
+	r := &initiated{Administrator: n.Admin, Tenant: operatorsTenant, Password: n.password, Trial: n.makesCertificate(),
+		Next: []string{n.applyCommand(), n.command("serve --config", n.path(initConfig))}}
 	for _, f := range [...]struct{ name, text string }{
 		{initConfig, "what is served"},
 		{initCustomers, "who may log in: an example, with a secret"},
@@ -140,21 +164,34 @@ func (n *initiation) report() string {
 		{initCertKey, "and its key"},
 	} {
 		if slices.Contains(n.files(), f.name) {
-			fmt.Fprintf(&b, "made %-28s %s\n", n.path(f.name), f.text)
+			r.Made = append(r.Made, madeFile{n.path(f.name), f.text})
 		}
 	}
-	if n.makesCertificate() {
-		b.WriteString("The certificate is signed by itself and no client trusts it: it is to try with. Put your own in its place.\n")
-	}
-	fmt.Fprintf(&b, "\nadministrator %s, tenant %s, password shown this once: %s\n", n.Admin, operatorsTenant, n.password)
 	if n.AdminListen != "" {
-		fmt.Fprintf(&b, "whose console, while the server runs, is http://%s/\n", n.AdminListen)
+		r.Console = "http://" + n.AdminListen + "/"
 	}
-	fmt.Fprintf(&b, "\nNext, bring the example customer into the database, and run the server:\n%s\n%s\n",
-		n.applyCommand(), n.command("serve --config", n.path(initConfig)))
 	for i := range n.definitions {
 		def := &n.definitions[i]
-		fmt.Fprintf(&b, "\nThen, elsewhere, log in over %s:\n%s\n", def.Title, n.loginCommand(def))
+		r.Logins = append(r.Logins, loginExample{def.Name, def.Title, n.loginCommand(def)})
+	}
+	return r
+}
+
+func (r *initiated) people() string {
+	var b strings.Builder
+	for _, f := range r.Made {
+		fmt.Fprintf(&b, "made %-28s %s\n", f.Path, f.What)
+	}
+	if r.Trial {
+		b.WriteString("The certificate is signed by itself and no client trusts it: it is to try with. Put your own in its place.\n")
+	}
+	fmt.Fprintf(&b, "\nadministrator %s, tenant %s, password shown this once: %s\n", r.Administrator, r.Tenant, r.Password)
+	if r.Console != "" {
+		fmt.Fprintf(&b, "whose console, while the server runs, is %s\n", r.Console)
+	}
+	fmt.Fprintf(&b, "\nNext, bring the example customer into the database, and run the server:\n%s\n", strings.Join(r.Next, "\n"))
+	for _, l := range r.Logins {
+		fmt.Fprintf(&b, "\nThen, elsewhere, log in over %s:\n%s\n", l.Title, l.Command)
 	}
 	return b.String()
 }

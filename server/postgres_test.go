@@ -77,7 +77,7 @@ func TestInPostgres(t *testing.T) {
 		}
 	}
 
-	err = Backup(t.Context(), first, filepath.Join(dir, "copy"), "", &said)
+	err = Backup(t.Context(), first, BackupOptions{To: filepath.Join(dir, "copy"), Out: &said})
 	if !errors.Is(err, ErrNotAFile) || !strings.Contains(err.Error(), "pg_dump") {
 		t.Errorf("backup: %v", err)
 	}

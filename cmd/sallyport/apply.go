@@ -33,6 +33,7 @@ func newApply() *cobra.Command {
 	f.StringVar(&o.Data, "data", "", "database file")
 	f.StringVar(&o.Keys, "keys", "", "key set file")
 	f.BoolVar(&o.DryRun, "dry-run", false, "only print what would be done")
+	addJSON(cmd, &o.JSON)
 	require(cmd, "file")
 	cmd.MarkFlagsOneRequired("config", "data")
 	cmd.MarkFlagsMutuallyExclusive("config", "data")

@@ -6,7 +6,8 @@ import (
 )
 
 func newBackup() *cobra.Command {
-	var file, to, keys string
+	var file string
+	var o server.BackupOptions
 	cmd := &cobra.Command{
 		Use:   "backup --config FILE --to FILE",
 		Short: "Copy the database into a new file, while the server runs, and check the copy",
@@ -19,13 +20,15 @@ func newBackup() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return server.Backup(cmd.Context(), cfg, to, keys, cmd.OutOrStdout())
+			o.Out = cmd.OutOrStdout()
+			return server.Backup(cmd.Context(), cfg, o)
 		}),
 	}
 	f := cmd.Flags()
 	f.StringVarP(&file, "config", "c", "", "the server's configuration, which names database and key set")
-	f.StringVar(&to, "to", "", "new file for the database")
-	f.StringVar(&keys, "keys-to", "", "new file for the key set (default: it is not copied)")
+	f.StringVar(&o.To, "to", "", "new file for the database")
+	f.StringVar(&o.Keys, "keys-to", "", "new file for the key set (default: it is not copied)")
+	addJSON(cmd, &o.JSON)
 	require(cmd, "config")
 	require(cmd, "to")
 	return cmd
@@ -56,6 +59,7 @@ func newRestore() *cobra.Command {
 	f.StringVar(&o.From, "from", "", "file that backup wrote")
 	f.BoolVar(&o.Replace, "replace", false, "move a database that is there aside")
 	f.BoolVar(&o.KeepSessions, "keep-sessions", false, "let the sessions of the backup go on")
+	addJSON(cmd, &o.JSON)
 	require(cmd, "config")
 	require(cmd, "from")
 	return cmd

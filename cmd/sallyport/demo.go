@@ -12,6 +12,7 @@ import (
 
 func newDemo() *cobra.Command {
 	var o server.DemoOptions
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Run everything on this machine, with example customers",
@@ -27,7 +28,7 @@ func newDemo() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := printDemo(cmd.OutOrStdout(), d); err != nil {
+			if err := printDemo(cmd.OutOrStdout(), d, asJSON); err != nil {
 				return errors.Join(err, d.Close())
 			}
 			return d.Run(cmd.Context())
@@ -37,17 +38,35 @@ func newDemo() *cobra.Command {
 	f.StringVar(&o.Addr, "addr", "127.0.0.1:8080", "loopback address to listen at")
 	f.StringVar(&o.Admin, "admin-addr", "127.0.0.1:8081", "loopback address for console, API, metrics and profiles; unless it is given, another port if that one is taken")
 	f.StringVar(&o.Data, "data", "", "directory for key set and database (default a temporary one)")
+	addJSON(cmd, &asJSON)
 	return cmd
 }
 
-func printDemo(w io.Writer, d *server.Demo) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "Sallyport demo at http://%s, for this machine only. Ctrl-C ends it.\n", d.Addr())
+// shownDemo is what the demo prints before it runs.
+type shownDemo struct {
+	Address  string           `json:"address"`
+	Console  string           `json:"console,omitempty"`
+	Metrics  string           `json:"metrics,omitempty"`
+	User     string           `json:"user"` // of the console
+	Password string           `json:"password"`
+	Examples []server.Example `json:"examples"`
+}
+
+func printDemo(w io.Writer, d *server.Demo, asJSON bool) error {
+	s := shownDemo{Address: "http://" + d.Addr().String(), User: "admin", Password: "demo-admin-password", Examples: d.Examples()}
 	if admin := d.AdminAddr(); admin != nil {
-		fmt.Fprintf(&b, "Console at http://%s, user name admin, password demo-admin-password\n", admin)
-		fmt.Fprintf(&b, "Metrics at http://%s/metrics\n", admin)
+		s.Console, s.Metrics = "http://"+admin.String(), "http://"+admin.String()+"/metrics"
 	}
-	for _, e := range d.Examples() {
+	if asJSON {
+		return writeJSON(w, s)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Sallyport demo at %s, for this machine only. Ctrl-C ends it.\n", s.Address)
+	if s.Console != "" {
+		fmt.Fprintf(&b, "Console at %s, user name %s, password %s\n", s.Console, s.User, s.Password)
+		fmt.Fprintf(&b, "Metrics at %s\n", s.Metrics)
+	}
+	for _, e := range s.Examples {
 		fmt.Fprintf(&b, "\n# %s: log in\n%s\n# %s: a checked call\n%s\n", e.Title, e.Login, e.Title, e.Call)
 	}
 	_, err := io.WriteString(w, b.String())

@@ -29,7 +29,7 @@ func newDoctor() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVarP(&file, "config", "c", "", "the server's configuration")
-	f.BoolVar(&asJSON, "json", false, "write one JSON array")
+	addJSON(cmd, &asJSON)
 	require(cmd, "config")
 	return cmd
 }

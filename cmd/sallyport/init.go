@@ -32,5 +32,6 @@ func newInit() *cobra.Command {
 	f.StringVar(&o.TLSCert, "tls-cert", "", "certificate (chain) to use, PEM (default: one is made, to try with)")
 	f.StringVar(&o.TLSKey, "tls-key", "", "its key")
 	f.StringVar(&o.Admin, "admin", "admin", "user name of the first administrator")
+	addJSON(cmd, &o.JSON)
 	return cmd
 }

@@ -18,8 +18,15 @@ func newKeys() *cobra.Command {
 	return cmd
 }
 
+// rotated is what a rotation did.
+type rotated struct {
+	File string `json:"file"`
+	Keys int    `json:"keys"` // that the set has now, the new one included
+}
+
 func newRotate() *cobra.Command {
 	var file string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "rotate --config FILE",
 		Short: "Put a new primary key into the key set",
@@ -36,11 +43,15 @@ func newRotate() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), rotated{cfg.Keys, n})
+			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s has %d keys now, the first of them new. A running server takes it up within seconds.\n", cfg.Keys, n)
 			return err
 		}),
 	}
-	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration, YAML")
+	cmd.Flags().StringVarP(&file, "config", "c", "", "the server's configuration, which names the key set")
+	addJSON(cmd, &asJSON)
 	require(cmd, "config")
 	return cmd
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -168,9 +167,7 @@ func (o *operation[In, Out]) print(r *request, out *Out) error {
 		return nil
 	}
 	if asJSON, err := r.Flags().GetBool("json"); err != nil || asJSON {
-		enc := json.NewEncoder(r.OutOrStdout())
-		enc.SetEscapeHTML(false) // as the API writes it
-		if err := errors.Join(err, enc.Encode(out)); err != nil {
+		if err := errors.Join(err, writeJSON(r.OutOrStdout(), out)); err != nil {
 			return err
 		}
 	} else if err := o.show(&screen{r.OutOrStdout(), r.find}, out); err != nil {

@@ -12,35 +12,62 @@ import (
 var version string
 
 func newVersion() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command) error {
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), thisBuild())
+			}
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), versionLine())
 			return err
 		}),
 	}
+	addJSON(cmd, &asJSON)
+	return cmd
 }
 
-// versionLine is the version, the commit it was built from, and Go's.
-func versionLine() string {
-	v, commit, dirty := version, "", ""
+// build is what this program was built from, and with.
+type build struct {
+	Version  string `json:"version"`
+	Commit   string `json:"commit,omitempty"`
+	Modified bool   `json:"modified,omitempty"` // since the commit
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+func thisBuild() build {
+	b := build{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info, ok := debug.ReadBuildInfo(); ok {
-		if v == "" {
-			v = info.Main.Version
+		if b.Version == "" {
+			b.Version = info.Main.Version
 		}
 		for _, s := range info.Settings {
-			switch {
-			case s.Key == "vcs.revision":
-				commit = " " + s.Value[:min(12, len(s.Value))]
-			case s.Key == "vcs.modified" && s.Value == "true":
-				dirty = " (modified)"
+			switch s.Key {
+			case "vcs.revision":
+				b.Commit = s.Value[:min(12, len(s.Value))]
+			case "vcs.modified":
+				b.Modified = s.Value == "true"
 			}
 		}
 	}
-	if v == "" {
-		v = "(devel)"
+	if b.Version == "" {
+		b.Version = "(devel)"
 	}
-	return fmt.Sprintf("sallyport %s%s%s %s %s/%s", v, commit, dirty, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return b
+}
+
+// versionLine is the build for people.
+func versionLine() string {
+	b := thisBuild()
+	text := "sallyport " + b.Version
+	if b.Commit != "" {
+		text += " " + b.Commit
+	}
+	if b.Modified {
+		text += " (modified)"
+	}
+	return text + " " + b.Go + " " + b.Platform
 }
