@@ -20,7 +20,7 @@ type Account struct {
 	Level    string   `json:"level" enum:"tenant|organization|division"`
 	Number   int64    `json:"number,omitempty" doc:"unique in the tenant; 0: none"`
 	Code     string   `json:"code,omitempty" doc:"unique in the tenant, and among tenants"`
-	Name     string   `json:"name,omitempty"`
+	Name     string   `json:"name,omitempty" doc:"for people"`
 	Disabled bool     `json:"disabled" doc:"it, or the account above, which is in effect for all below"`
 	Path     []string `json:"path" doc:"numbers, else codes, from the tenant down to it"`
 }
@@ -74,7 +74,7 @@ type Key struct {
 	Policy   string     `json:"policy,omitempty" doc:"how long its sessions live; empty: as the mount says"`
 	Networks []string   `json:"networks,omitempty" doc:"where it may log in from; empty: anywhere"`
 	Expires  *time.Time `json:"expires,omitempty"`
-	Disabled bool       `json:"disabled"`
+	Disabled bool       `json:"disabled" doc:"it does not log in"`
 	Created  time.Time  `json:"created"`
 	LastUsed *time.Time `json:"last_used,omitempty" doc:"of the last login, about a minute late"`
 	Power
@@ -128,14 +128,14 @@ type User struct {
 	Name         string     `json:"name" doc:"login name, unique in the tenant"`
 	HasPassword  bool       `json:"has_password"`
 	SecondFactor bool       `json:"second_factor"`
-	Active       bool       `json:"active"`
+	Active       bool       `json:"active" doc:"who is not does not log in"`
 	Admin        bool       `json:"admin" doc:"as dialects tell it; no power here"`
-	Group        string     `json:"group,omitempty"`
+	Group        string     `json:"group,omitempty" doc:"passed on by dialects that have such"`
 	Rights       int64      `json:"rights,omitempty" doc:"passed on by dialects that have such"`
-	FullName     string     `json:"full_name,omitempty"`
-	DisplayName  string     `json:"display_name,omitempty"`
-	Email        string     `json:"email,omitempty"`
-	Policy       string     `json:"policy,omitempty"`
+	FullName     string     `json:"full_name,omitempty" doc:"for people"`
+	DisplayName  string     `json:"display_name,omitempty" doc:"for people, as dialects tell it"`
+	Email        string     `json:"email,omitempty" doc:"address, as dialects tell it"`
+	Policy       string     `json:"policy,omitempty" doc:"how long the sessions live; empty: as the mount says"`
 	LastSignIn   *time.Time `json:"last_sign_in,omitempty"`
 	Power
 }
@@ -151,7 +151,7 @@ type NewUser struct {
 	Account     int64  `json:"account"`
 	Name        string `json:"name"`
 	Password    string `json:"password,omitempty" doc:"without one the user cannot log in"`
-	Inactive    bool   `json:"inactive,omitempty"`
+	Inactive    bool   `json:"inactive,omitempty" doc:"cannot log in yet"`
 	Admin       bool   `json:"admin,omitempty"`
 	Group       string `json:"group,omitempty"`
 	Rights      int64  `json:"rights,omitempty"`
@@ -191,8 +191,8 @@ type NewPassword struct {
 type App struct {
 	Key      string `json:"key" doc:"as clients send it"`
 	Account  int64  `json:"account" doc:"in whose tree it may be used"`
-	Name     string `json:"name,omitempty"`
-	Disabled bool   `json:"disabled"`
+	Name     string `json:"name,omitempty" doc:"for people"`
+	Disabled bool   `json:"disabled" doc:"nothing logs in with it"`
 }
 
 // NewApp is an app to add.

@@ -28,15 +28,15 @@ type SessionQuery struct {
 	Key     int64  `query:"key" doc:"of this key"`
 	User    int64  `query:"user" doc:"of this user"`
 	Account int64  `query:"account" doc:"of this account and those below it"`
-	Dialect string `query:"dialect"`
+	Dialect string `query:"dialect" doc:"that it was begun over"`
 	Live    bool   `query:"live" doc:"not those that are over"`
 }
 
 // EndAll names exactly one of key, user and account.
 type EndAll struct {
-	Key     int64 `json:"key,omitempty"`
-	User    int64 `json:"user,omitempty"`
-	Account int64 `json:"account,omitempty" doc:"and all below it"`
+	Key     int64 `json:"key,omitempty" doc:"of this key"`
+	User    int64 `json:"user,omitempty" doc:"of this user"`
+	Account int64 `json:"account,omitempty" doc:"of this account and all below it"`
 	DryRun  bool  `json:"dry_run,omitempty" doc:"only say how many"`
 	Note
 }
@@ -107,17 +107,17 @@ type Event struct {
 
 // EventFilter says which events are meant; all that is stated must hold.
 type EventFilter struct {
-	Kind    string    `query:"kind"`
+	Kind    string    `query:"kind" doc:"such as login, refusal, lock, change, revocation or export"`
 	Tenant  string    `query:"tenant" doc:"code"`
 	Account string    `query:"account" doc:"number, else code, as the event has it"`
-	Subject string    `query:"subject"`
-	Actor   string    `query:"actor"`
-	Dialect string    `query:"dialect"`
-	Mount   string    `query:"mount"`
+	Subject string    `query:"subject" doc:"name of the key, or login name"`
+	Actor   string    `query:"actor" doc:"who acted: account and name, or local: and a name"`
+	Dialect string    `query:"dialect" doc:"over which it came; admin for administration"`
+	Mount   string    `query:"mount" doc:"by its name"`
 	Source  string    `query:"source" doc:"address"`
-	Request string    `query:"request"`
-	Reason  string    `query:"reason"`
-	Session int64     `query:"session"`
+	Request string    `query:"request" doc:"its id, as in the log"`
+	Reason  string    `query:"reason" doc:"of a refusal or an end; of a change the operation"`
+	Session int64     `query:"session" doc:"its id"`
 	Since   time.Time `query:"since"`
 	Until   time.Time `query:"until" doc:"this instant not included"`
 }

@@ -9,7 +9,7 @@ func newApply() *cobra.Command {
 	var o server.ApplyOptions
 	var file string
 	cmd := &cobra.Command{
-		Use:   "apply -f FILE (--config FILE | --data FILE --keys FILE)",
+		Use:   "apply -f FILE [--config FILE | --data FILE [--keys FILE]]",
 		Short: "Create or change accounts, keys, apps, users and policies as a file says",
 		Long: "Bring accounts, keys, apps, users and policies to what a file says; what it does not\n" +
 			"mention is left alone. Prints what it does, and the secrets it makes, once. The server\n" +
@@ -29,15 +29,22 @@ func newApply() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.File, "file", "f", "", "the customers, YAML; - for standard input")
-	f.StringVarP(&file, "config", "c", "", "the server's configuration, which names database and key set")
-	f.StringVar(&o.Data, "data", "", "database file")
-	f.StringVar(&o.Keys, "keys", "", "key set file")
+	addConfig(cmd, &file)
+	cmd.PreRunE = func(*cobra.Command, []string) (err error) {
+		switch {
+		case o.Data != "":
+			o.Keys, err = keysOf(o.Data, o.Keys)
+			return err
+		case o.Keys != "":
+			return errKeysAlone
+		}
+		return findConfig(&file)
+	}
+	f.StringVar(&o.Data, "data", "", "database, a file or postgres://..., without a configuration")
+	f.StringVar(&o.Keys, "keys", "", "the key set of --data (default keys.json beside the file)")
 	f.BoolVar(&o.DryRun, "dry-run", false, "only print what would be done")
 	addJSON(cmd, &o.JSON)
 	require(cmd, "file")
-	cmd.MarkFlagsOneRequired("config", "data")
 	cmd.MarkFlagsMutuallyExclusive("config", "data")
-	cmd.MarkFlagsMutuallyExclusive("config", "keys")
-	cmd.MarkFlagsRequiredTogether("data", "keys")
 	return cmd
 }

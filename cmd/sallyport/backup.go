@@ -9,7 +9,7 @@ func newBackup() *cobra.Command {
 	var file string
 	var o server.BackupOptions
 	cmd := &cobra.Command{
-		Use:   "backup --config FILE --to FILE",
+		Use:   "backup [--config FILE] --to FILE",
 		Short: "Copy the database into a new file, while the server runs, and check the copy",
 		Long: "Copy the database into a new file and check the copy from end to end: its structure,\n" +
 			"the chain of the audit, and that the key set fits. The server may run meanwhile.\n" +
@@ -25,11 +25,10 @@ func newBackup() *cobra.Command {
 		}),
 	}
 	f := cmd.Flags()
-	f.StringVarP(&file, "config", "c", "", "the server's configuration, which names database and key set")
+	addConfig(cmd, &file)
 	f.StringVar(&o.To, "to", "", "new file for the database")
 	f.StringVar(&o.Keys, "keys-to", "", "new file for the key set (default: it is not copied)")
 	addJSON(cmd, &o.JSON)
-	require(cmd, "config")
 	require(cmd, "to")
 	return cmd
 }
@@ -38,7 +37,7 @@ func newRestore() *cobra.Command {
 	var file string
 	var o server.RestoreOptions
 	cmd := &cobra.Command{
-		Use:   "restore --config FILE --from FILE",
+		Use:   "restore [--config FILE] --from FILE",
 		Short: "Put a backup in the place of the database",
 		Long: "Put a backup in the place of the database. Stop the server first, and restore the key\n" +
 			"set that belongs to the backup. The backup is checked from end to end before anything\n" +
@@ -55,12 +54,11 @@ func newRestore() *cobra.Command {
 		}),
 	}
 	f := cmd.Flags()
-	f.StringVarP(&file, "config", "c", "", "the server's configuration, which names database and key set")
+	addConfig(cmd, &file)
 	f.StringVar(&o.From, "from", "", "file that backup wrote")
 	f.BoolVar(&o.Replace, "replace", false, "move a database that is there aside")
 	f.BoolVar(&o.KeepSessions, "keep-sessions", false, "let the sessions of the backup go on")
 	addJSON(cmd, &o.JSON)
-	require(cmd, "config")
 	require(cmd, "from")
 	return cmd
 }

@@ -104,11 +104,13 @@ func TestDataHasToBeWhole(t *testing.T) {
 		code int
 		says string
 	}{
-		"account list --data none.db":                                                              {exitError, "there is no database none.db"},
-		"account list --data copy.db":                                                              {exitError, "--keys: there is no keys.json: name the key set that belongs to copy.db"},
-		"account list --data copy.db --keys none.json":                                             {exitError, "the key set is missing: there is no none.json"},
-		"account list --data " + data + " --keys " + filepath.Join(other.dir, "keys.json"):         {exitError, "the key set is not the one of this database"},
-		"account list --data copy.db --keys " + filepath.Join(d.dir, "keys.json"):                  {exitOK, ""},
+		"account list --data none.db":                                                      {exitError, "there is no database none.db"},
+		"account list --data copy.db":                                                      {exitError, "--keys: there is no keys.json: name the key set that belongs to copy.db"},
+		"account list --data copy.db --keys none.json":                                     {exitError, "the key set is missing: there is no none.json"},
+		"account list --data " + data + " --keys " + filepath.Join(other.dir, "keys.json"): {exitError, "the key set is not the one of this database"},
+		"account list --data copy.db --keys " + filepath.Join(d.dir, "keys.json"):          {exitOK, ""},
+		"backup --to x":                                                                            {exitUsage, "say which: --config FILE; there is no config.yaml here"},
+		"apply -f x --data postgres://a@b/c":                                                       {exitUsage, "with --keys"},
 		"account list --keys x":                                                                    {exitUsage, "--keys belongs to --data"},
 		"account list --data copy.db --ca x":                                                       {exitUsage, "belong to --server"},
 		"account list --data copy.db --config x":                                                   {exitUsage, "[config data]"},

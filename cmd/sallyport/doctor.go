@@ -11,7 +11,7 @@ func newDoctor() *cobra.Command {
 	var file string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "doctor --config FILE",
+		Use:   "doctor [--config FILE]",
 		Short: "Look for what is wrong, and say how to mend it",
 		Long: "Look at the configuration and at everything it names: certificate, clock, disk, key set,\n" +
 			"database, dialects, listeners. Each finding is ok, warn or bad, and says how to mend it;\n" +
@@ -27,9 +27,7 @@ func newDoctor() *cobra.Command {
 			return errors.Join(write(cmd.OutOrStdout()), found.Err())
 		}),
 	}
-	f := cmd.Flags()
-	f.StringVarP(&file, "config", "c", "", "the server's configuration")
+	addConfig(cmd, &file)
 	addJSON(cmd, &asJSON)
-	require(cmd, "config")
 	return cmd
 }

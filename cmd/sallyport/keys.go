@@ -28,7 +28,7 @@ func newRotate() *cobra.Command {
 	var file string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "rotate --config FILE",
+		Use:   "rotate [--config FILE]",
 		Short: "Put a new primary key into the key set",
 		Long: "Put a new primary key into the key set. What the older keys made goes on being good:\n" +
 			"no client notices. A running server takes the new key up within seconds. Back the\n" +
@@ -50,8 +50,7 @@ func newRotate() *cobra.Command {
 			return err
 		}),
 	}
-	cmd.Flags().StringVarP(&file, "config", "c", "", "the server's configuration, which names the key set")
+	addConfig(cmd, &file)
 	addJSON(cmd, &asJSON)
-	require(cmd, "config")
 	return cmd
 }

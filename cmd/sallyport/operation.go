@@ -54,10 +54,11 @@ func (r *request) remark(format string, args ...any) {
 // command makes the command, for the group that its name begins with.
 func (o operation[In, Out]) command(to *target) *cobra.Command {
 	var in In
-	_, verb, _ := strings.Cut(o.op.Name, " ")
 	flags := inputFlags(reflect.ValueOf(&in).Elem(), o.op.Output(), o.aside)
 	short, _, _ := strings.Cut(strings.TrimSuffix(o.op.Summary, "."), ". ")
-	cmd := &cobra.Command{Use: verb, Short: short, Long: strings.ReplaceAll(o.op.Summary, ". ", ".\n"), Args: cobra.NoArgs}
+	noun, verb, _ := strings.Cut(o.op.Name, " ")
+	long := strings.ReplaceAll(o.op.Summary, ". ", ".\n") + "\nWhere it goes and what things are called: sallyport " + noun + " --help."
+	cmd := &cobra.Command{Use: verb, Short: short, Long: long, Args: cobra.NoArgs}
 	if o.arg != "" {
 		cmd.Use += " " + o.arg
 		cmd.Args = cobra.MaximumNArgs(1)

@@ -59,7 +59,8 @@ func newRoot() *cobra.Command {
 		Use:   "sallyport",
 		Short: "The login server that speaks the logins your API's clients already speak",
 		Long: "Sallyport stands before an API, takes the logins that its clients have always sent,\n" +
-			"and checks every later call with one modern session core.",
+			"and checks every later call with one modern session core.\n\n" +
+			"To look around: sallyport demo. To begin with a server of your own: sallyport init.",
 		Args:          cobra.NoArgs,
 		SilenceErrors: true, // run says them
 		SilenceUsage:  true, // a failed start is no reason to explain all flags

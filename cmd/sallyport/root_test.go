@@ -23,13 +23,15 @@ func TestCommandLine(t *testing.T) {
 		stdout, stderr string
 	}{
 		{"help", exitOK, "Administer it:\n  account ", ""},
-		{"help keys rotate", exitOK, "sallyport keys rotate --config FILE", ""},
+		{"help keys rotate", exitOK, "sallyport keys rotate [--config FILE]", ""},
 		{"help nothing", exitUsage, "", `unknown command "nothing" for "sallyport"`},
 		{"help keys nothing", exitUsage, "", `unknown command "keys nothing"`},
 		{"nothing", exitUsage, "", `unknown command "nothing"`},
 		{"--version", exitOK, versionLine() + "\n", ""},
 		{"version", exitOK, versionLine() + "\n", ""},
 		{"-v", exitUsage, "", "unknown shorthand flag"},
+		{"apply -f customers.yaml --dry-run", exitOK, "nothing was changed: this was a dry run\n", ""}, // with the config.yaml here
+		{"apply -f customers.yaml --keys k", exitUsage, "", "--keys belongs to --data"},
 		{"serve --config " + none, exitError, "", "--config: cannot read " + none + ": no such file or directory: name a file"},
 		{"keys rotate --config " + none, exitError, "", "--config: cannot read " + none},
 		{"apply -f customers.yaml --config " + none, exitError, "", "--config: cannot read " + none},

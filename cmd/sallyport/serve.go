@@ -8,7 +8,7 @@ import (
 func newServe() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
-		Use:   "serve --config FILE",
+		Use:   "serve [--config FILE]",
 		Short: "Run the server",
 		Long: "Run the server until SIGTERM or SIGINT, then answer what was begun and stop;\n" +
 			"a second signal ends it at once. The configuration is read once, at the start.\n" +
@@ -27,7 +27,6 @@ func newServe() *cobra.Command {
 			return s.Run(cmd.Context())
 		}),
 	}
-	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration, YAML")
-	require(cmd, "config")
+	addConfig(cmd, &file)
 	return cmd
 }

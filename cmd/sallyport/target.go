@@ -44,9 +44,6 @@ const (
 	envSecret = "SALLYPORT_CLIENT_SECRET"
 )
 
-// defaultConfig is what sallyport init writes.
-const defaultConfig = "config.yaml"
-
 // target is where operations go.
 type target struct{ server, credentials, ca, config, data, keys string }
 
@@ -66,13 +63,15 @@ type opener func(ctx context.Context, log io.Writer) (c *client.Client, local bo
 
 var errNowhere = errors.New("say where: --server URL, --config FILE or --data FILE; there is no " + defaultConfig + " here")
 
+var errKeysAlone = errors.New("--keys belongs to --data")
+
 var errNotOverThere = errors.New("--credentials and --ca belong to --server")
 
 // opener says where the flags, the environment and the working directory lead to.
 func (t *target) opener() (opener, error) {
 	address, file := t.server, t.config
 	if t.keys != "" && t.data == "" {
-		return nil, errors.New("--keys belongs to --data")
+		return nil, errKeysAlone
 	}
 	if t.data != "" {
 		if t.credentials != "" || t.ca != "" {
@@ -110,19 +109,26 @@ func (t *target) opener() (opener, error) {
 // defaultKeys is the key set beside a database, as sallyport init makes it.
 const defaultKeys = "keys.json"
 
+// keysOf is the key set of --data: what --keys names, or the one beside the file.
+func keysOf(data, keys string) (string, error) {
+	u, err := url.Parse(data)
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		return cmp.Or(keys, filepath.Join(filepath.Dir(data), defaultKeys)), nil
+	}
+	if _, has := u.User.Password(); has || u.Query().Has("password") {
+		return "", errors.New("--data: leave the password out, everybody on this machine can read it here: set PGPASSWORD or write ~/.pgpass, or use --config")
+	}
+	if keys == "" {
+		return "", errors.New("--data: name the key set of the database in PostgreSQL too, with --keys")
+	}
+	return keys, nil
+}
+
 // database says how the database of --data is opened: a file by nobody else.
 func (t *target) database() (opener, error) {
-	keys := t.keys
-	switch u, err := url.Parse(t.data); {
-	case err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql"):
-		if _, has := u.User.Password(); has || u.Query().Has("password") {
-			return nil, errors.New("--data: leave the password out, everybody on this machine can read it here: set PGPASSWORD or write ~/.pgpass, or use --config")
-		}
-		if keys == "" {
-			return nil, errors.New("--data: name the key set of the database in PostgreSQL too, with --keys")
-		}
-	case keys == "":
-		keys = filepath.Join(filepath.Dir(t.data), defaultKeys)
+	keys, err := keysOf(t.data, t.keys)
+	if err != nil {
+		return nil, err
 	}
 	return func(ctx context.Context, log io.Writer) (*client.Client, bool, func() error, error) {
 		if there(t.data) && t.keys == "" && !there(keys) {
