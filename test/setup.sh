@@ -27,6 +27,9 @@ needs() {
 		the store in PostgreSQL|has_postgres|postgresql
 		the store behind PgBouncer|has_pgbouncer|pgbouncer
 		the store in three PostgreSQL servers|has_patroni|patroni etcd-server
+		completion in bash|test -e /usr/share/bash-completion/bash_completion|bash-completion
+		completion in zsh|zsh --version|zsh
+		completion in fish|fish --version|fish
 	LIST
 }
 
