@@ -25,6 +25,12 @@ func newUser() *cobra.Command {
 			}
 			in.Password, err = r.readPassword(in.Name)
 			return err
+		},
+		remark: func(out *api.User) string {
+			if out.HasPassword {
+				return ""
+			}
+			return "Without a password the user cannot log in: sallyport user set-password"
 		}}
 	update := operation[api.UserChange, api.User]{op: &api.UserUpdate, call: (*client.Client).UserUpdate, show: record[api.User],
 		arg: "USER", read: byName((*finder).user, func(in *api.UserChange) *int64 { return &in.ID })}
