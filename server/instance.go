@@ -51,8 +51,8 @@ func sameDatabase(name string) string {
 	if abs, err := filepath.Abs(name); err == nil {
 		name = abs
 	}
-	if real, err := filepath.EvalSymlinks(name); err == nil {
-		name = real
+	if followed, err := filepath.EvalSymlinks(name); err == nil {
+		name = followed
 	}
 	return name
 }

@@ -109,6 +109,7 @@ func TestDataHasToBeWhole(t *testing.T) {
 		"account list --data copy.db --keys none.json":                                     {exitError, "the key set is missing: there is no none.json"},
 		"account list --data " + data + " --keys " + filepath.Join(other.dir, "keys.json"): {exitError, "the key set is not the one of this database"},
 		"account list --data copy.db --keys " + filepath.Join(d.dir, "keys.json"):          {exitOK, ""},
+		"account list --data postgres://ann:hid%zzden@h/db --keys k":                       {exitUsage, "this is no URL"},
 		"backup --to x":                                                                            {exitUsage, "say which: --config FILE; there is no config.yaml here"},
 		"apply -f x --data postgres://a@b/c":                                                       {exitUsage, "with --keys"},
 		"account list --keys x":                                                                    {exitUsage, "--keys belongs to --data"},

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/sallyport/sallyport/client"
 	"github.com/sallyport/sallyport/config"
@@ -111,9 +112,12 @@ const defaultKeys = "keys.json"
 
 // keysOf is the key set of --data: what --keys names, or the one beside the file.
 func keysOf(data, keys string) (string, error) {
-	u, err := url.Parse(data)
-	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+	if !strings.HasPrefix(data, "postgres://") && !strings.HasPrefix(data, "postgresql://") {
 		return cmp.Or(keys, filepath.Join(filepath.Dir(data), defaultKeys)), nil
+	}
+	u, err := url.Parse(data)
+	if err != nil { // whose text has the URL
+		return "", errors.New("--data: this is no URL: write it like postgres://user@host/database")
 	}
 	if _, has := u.User.Password(); has || u.Query().Has("password") {
 		return "", errors.New("--data: leave the password out, everybody on this machine can read it here: set PGPASSWORD or write ~/.pgpass, or use --config")
