@@ -1,9 +1,11 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"path"
 	"path/filepath"
 	"slices"
@@ -158,6 +160,9 @@ func (m *Mount) check(errs *strict.Errors) {
 		errs.Add(m.Errorf("tenant", "is no tenant's code: %s", reason(err)))
 	}
 	checkHosts(&m.Mark, m.Hosts, errs)
+	if m.URL != "" && !isPublic(m.URL) {
+		errs.Add(m.Errorf("url", "is not where clients reach the mount: write it like https://api.example.com or https://api.example.com:8443, without a path: the prefix follows it"))
+	}
 	checkPath(&m.Mark, "prefix", &m.Prefix, errs)
 	for _, l := range [...]struct {
 		field string
@@ -237,6 +242,20 @@ func checkPath(m *strict.Mark, field string, at *string, errs *strict.Errors) {
 // isWord says whether s can stand in a metric's label and a log line as it is.
 func isWord(s string) bool {
 	return len(s) <= 32 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == "" && s[0] != '-'
+}
+
+// isPublic says whether s is https, a host in lower case and perhaps a port, and nothing
+// else: it stands in commands that people run.
+func isPublic(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || s != "https://"+u.Host {
+		return false
+	}
+	if _, err := netip.ParseAddr(u.Hostname()); err != nil && !isHostName(u.Hostname()) || strings.Contains(u.Host, "%") {
+		return false
+	}
+	port, err := strconv.ParseUint(cmp.Or(u.Port(), "443"), 10, 16)
+	return err == nil && port > 0 && !strings.HasSuffix(u.Host, ":")
 }
 
 // isHostName says whether s is a host name in the preferred syntax of RFC 1123

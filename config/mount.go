@@ -14,6 +14,7 @@ type Mount struct {
 	Dialect string     `yaml:"dialect"`
 	Hosts   []string   `yaml:"hosts"`  // lower case, without port; empty: every host
 	Prefix  string     `yaml:"prefix"` // "/" or such as "/api", without a slash at its end
+	URL     string     `yaml:"url"`    // where clients reach it, https and a host, perhaps a port; "": as hosts say. For commands to paste
 	Tenant  string     `yaml:"tenant"` // code; "": every tenant
 	Policy  *Policy    `yaml:"policy"` // nil: the one that the vendor documents
 	Lockout Lockout    `yaml:"lockout"`

@@ -13,7 +13,7 @@ import (
 	"github.com/sallyport/sallyport/auth"
 )
 
-// Options are what a Console needs. Service, Admin and Origin are required.
+// Options are what a Console needs. Service, Admin, Origin and Commands are required.
 type Options struct {
 	Service *auth.Service
 	Admin   *admin.Admin
@@ -31,7 +31,11 @@ type Options struct {
 	Tenant string
 
 	Dialects []Dialect // as they are mounted
-	Tokens   string    // extended regular expression that finds any token in the answer to a login
+
+	// Commands are what a customer's client does at a mount.
+	Commands func(mount string, of Customer) Commands
+
+	Tokens string // extended regular expression that finds any token in the answer to a login
 }
 
 // Peer is who sent a request.
@@ -77,8 +81,8 @@ func Mount() *auth.Mount {
 
 // New makes a console over a mount of [Mount].
 func New(mount *auth.Mount, o Options) (*Console, error) {
-	if o.Service == nil || o.Admin == nil || o.Origin == nil {
-		return nil, errors.New("console: Service, Admin and Origin are required")
+	if o.Service == nil || o.Admin == nil || o.Origin == nil || o.Commands == nil {
+		return nil, errors.New("console: Service, Admin, Origin and Commands are required")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

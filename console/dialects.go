@@ -11,11 +11,23 @@ import (
 type Dialect struct {
 	Name, Title string
 	Risks       []Risk
+}
 
-	// A login and a checked call as shell commands, with {base}, {number}, {code},
-	// {user}, {secret}, {app} and {token}, each within single quotes.
-	Login, Call string
-	Bases       map[string]string // {base} of each mount, by its name
+// Commands are what a client of a mount does, as commands for a shell, with {number},
+// {code}, {user}, {member}, {secret}, {app} and {token}, each within single quotes.
+type Commands struct {
+	Base        string // where the mount is; "": not known
+	Login, Call string // Login with {base}; "": there is none
+	LoginRemark string // for whoever runs it, or why there is none
+	CallRemark  string
+	Robot       string // how the name of {user} begins, and that of {member} does not; "": as any
+}
+
+// Customer is whose client it is.
+type Customer struct {
+	Tenant string   // code
+	Codes  []string // of the account and those above it, as far as they can be seen
+	Level  string
 }
 
 // Risk is a rule of good practice that the dialect breaks by itself, and what is done
@@ -45,7 +57,7 @@ func (v *visit) dialects() error {
 		p := dialectPage{Dialect: d}
 		for i := range s.Mounts {
 			if m := &s.Mounts[i]; m.Dialect == d.Name {
-				p.Mounts = append(p.Mounts, mountRow{*m, life(&m.Life), d.Bases[m.Name]})
+				p.Mounts = append(p.Mounts, mountRow{*m, life(&m.Life), v.o.Commands(m.Name, Customer{}).Base})
 			}
 		}
 		if len(p.Mounts) > 0 {

@@ -90,9 +90,11 @@ func newKit(t *testing.T, alter ...func(*console.Options)) *kit {
 		Origin: func(r *http.Request) console.Peer {
 			return console.Peer{Origin: auth.Origin{Source: home, Request: "req-1"}, Secure: !k.plain, TLS: k.https}
 		},
-		Dialects: []console.Dialect{{Name: "electa", Title: "Electa Live", Login: `curl '{base}/token/?cid={number}&appkey={secret}'`,
-			Call: `curl '{base}/logs/?token={token}' -H 'X: {code}'`, Bases: map[string]string{"electa": "http://api.example"},
+		Dialects: []console.Dialect{{Name: "electa", Title: "Electa Live",
 			Risks: []console.Risk{{What: "It is in the URL.", Clause: "RFC 1", Answer: "Not logged."}}}}}
+	o.Commands = func(string, console.Customer) console.Commands {
+		return console.Commands{Base: "http://api.example", Login: `curl '{base}/token/?cid={number}&appkey={secret}'`, Call: `curl '{base}/logs/?token={token}' -H 'X: {code}'`}
+	}
 	for _, f := range alter {
 		f(&o)
 	}

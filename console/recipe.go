@@ -15,6 +15,8 @@ import (
 type recipe struct {
 	Mount, Title string
 	Login, Call  string
+	LoginRemark  string
+	CallRemark   string
 	Needs        string // why there is none
 	Secret       bool   // the reader has to put the secret in
 }
@@ -26,7 +28,13 @@ func (v *visit) recipes(a *api.Account, users []api.User, secret string) ([]reci
 	if err != nil {
 		return nil, err
 	}
-	app, err := v.someApp(a)
+	above, err := v.above(a)
+	if err != nil {
+		return nil, err
+	}
+	chain := append(above, *a)
+	of := v.customer(chain)
+	app, err := v.someApp(chain[0].ID)
 	if err != nil {
 		return nil, err
 	}
@@ -34,35 +42,50 @@ func (v *visit) recipes(a *api.Account, users []api.User, secret string) ([]reci
 	if a.Number != 0 {
 		values["number"] = strconv.FormatInt(a.Number, 10)
 	}
-	for _, u := range users {
-		if u.Active && u.Role == "" && u.HasPassword {
-			values["user"] = u.Name
-			break
-		}
-	}
 	var list []recipe
 	for i := range s.Mounts {
 		m := &s.Mounts[i]
-		if m.Tenant != "" && m.Tenant != a.Path[0] {
-			continue
-		}
-		for _, d := range v.o.Dialects {
-			if d.Name == m.Dialect {
-				list = append(list, v.recipe(&d, m, values))
-			}
+		if m.Tenant == "" || m.Tenant == of.Tenant {
+			c := v.o.Commands(m.Name, of)
+			values["user"], values["member"] = logIns(users, c.Robot)
+			list = append(list, v.recipe(m, c, values))
 		}
 	}
 	return list, nil
 }
 
-// someApp is an app whose key an account's clients may send.
-func (v *visit) someApp(a *api.Account) (string, error) {
-	of := a.ID
-	if above, err := v.above(a); err != nil {
-		return "", err
-	} else if len(above) > 0 {
-		of = above[0].ID
+// logIns are a user who can log in, and one for whom that one can call; "": there is none.
+func logIns(users []api.User, robot string) (user, member string) {
+	for i := range users {
+		u := &users[i]
+		switch {
+		case !u.Active || u.Role != "":
+		case strings.HasPrefix(u.Name, robot):
+			if user == "" && u.HasPassword {
+				user = u.Name
+			}
+		case member == "":
+			member = u.Name
+		}
 	}
+	return user, member
+}
+
+// customer is who an account is, of which the whole way down is given as far as it can
+// be seen. Whoever is confined sees nothing of another tenant.
+func (v *visit) customer(chain []api.Account) Customer {
+	of := Customer{Tenant: v.by.Tenant.Code, Level: chain[len(chain)-1].Level}
+	if v.by.Everywhere {
+		of.Tenant = chain[0].Code
+	}
+	for _, a := range chain {
+		of.Codes = append(of.Codes, a.Code)
+	}
+	return of
+}
+
+// someApp is an app whose key the clients below an account may send.
+func (v *visit) someApp(of int64) (string, error) {
 	apps, err := ask(v, (*admin.Admin).AppList, api.MemberQuery{Account: of, Page: api.Page{Limit: 1}})
 	if err != nil || len(apps.Items) == 0 {
 		return "", err
@@ -71,35 +94,45 @@ func (v *visit) someApp(a *api.Account) (string, error) {
 }
 
 // recipe fills in the commands of one mount.
-func (v *visit) recipe(d *Dialect, m *api.Mount, values map[string]string) recipe {
-	r := recipe{Mount: m.Name, Title: d.Title}
-	byUser := strings.Contains(d.Login, "{user}")
-	for name, why := range map[string]string{"number": "the account has no number", "user": "the account has no active user with a password"} {
-		if strings.Contains(d.Login+d.Call, "{"+name+"}") && values[name] == "" {
+func (v *visit) recipe(m *api.Mount, c Commands, values map[string]string) recipe {
+	r := recipe{Mount: m.Name, Title: cmp.Or(m.Title, m.Dialect), LoginRemark: c.LoginRemark, CallRemark: c.CallRemark}
+	if c.Login == "" {
+		r.Needs = c.LoginRemark
+		return r
+	}
+	byUser := strings.Contains(c.Login, "{user}")
+	noUser := "the account has no active user with a password"
+	if c.Robot != "" {
+		noUser += ", of a name that begins with " + c.Robot
+	}
+	for name, why := range map[string]string{"number": "the account has no number", "user": noUser} {
+		if strings.Contains(c.Login+c.Call, "{"+name+"}") && values[name] == "" {
 			r.Needs = why
 			return r
 		}
 	}
-	own := map[string]value{"base": {d.Bases[m.Name], true}, "token": {`'"$TOKEN"'`, true}, "secret": {`'"$SECRET"'`, true}, "app": {"APPLICATION-KEY", false}}
+	own := map[string]value{"base": {c.Base, true}, "token": {`'"$TOKEN"'`, true}, "secret": {`'"$SECRET"'`, true}, "app": {"APPLICATION-KEY", false}}
 	for name, text := range values {
 		if text != "" && (name != "secret" || !byUser) { // a key is not a user's password
 			own[name] = value{text, false}
 		}
 	}
 	r.Secret = own["secret"].ours
-	login, call := fill(d.Login, own), fill(d.Call, own)
-	if strings.Contains(d.Call, "{token}") { // else the call logs in for itself
-		call = "TOKEN=$(" + login + " | grep -oE '" + v.o.Tokens + "' | head -n 1)\n" + call
+	r.Login, r.Call = fill(c.Login, own), fill(c.Call, own)
+	if strings.Contains(c.Call, "{member}") && values["member"] == "" {
+		r.Call, r.CallRemark = "", "The account has no other active user, for whom a call would be made."
 	}
-	r.Login, r.Call = login, call
+	if strings.Contains(c.Call, "{token}") { // else the call logs in for itself
+		r.Call = "TOKEN=$(" + r.Login + " | grep -oE '" + v.o.Tokens + "' | head -n 1)\n" + r.Call
+	}
 	if r.Secret {
 		r.Login = "SECRET=...\n" + r.Login
 	}
 	return r
 }
 
-// inURL finds what stands in a URL of a command.
-var inURL = regexp.MustCompile(`'\{base\}[^']*'`)
+// inURL finds what stands in a URL of a command, or in a header that names one.
+var inURL = regexp.MustCompile(`'(?:\{base\}|https?://|X-Forwarded-Uri: )[^']*'`)
 
 // value is what stands for a placeholder.
 type value struct {

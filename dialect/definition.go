@@ -73,7 +73,8 @@ type Risk struct {
 // Recipe is a login and a checked call as shell commands. {base} stands for
 // scheme and host, {number}, {code}, {user}, {secret} and {app} for the credentials of an
 // account or user, {token} for the token that the login answered. A call without
-// {token} logs in for itself.
+// {token} logs in for itself; one with {member} is made for another user of the account.
 type Recipe struct {
 	Login, Call string
+	Robot       string // how names of users begin that programs log in with; "": as any
 }

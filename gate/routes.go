@@ -45,6 +45,24 @@ func newRouteTable(list []*target) (*routeTable, error) {
 	return t, nil
 }
 
+// RouteOf is the route of a list that a call to a host and path takes; nil: none does, or
+// the path can be read in two ways.
+func RouteOf(routes []Route, host, path string) *Route {
+	list := make([]*target, len(routes))
+	for i := range routes {
+		list[i] = &target{Route: routes[i], prefix: strings.TrimSuffix(routes[i].Path, "/")}
+	}
+	t, err := newRouteTable(list)
+	if err != nil || !plainPath(path) {
+		return nil
+	}
+	u, err := t.find(host, path)
+	if i := slices.Index(list, u); err == nil && i >= 0 {
+		return &routes[i]
+	}
+	return nil
+}
+
 func unequal(list []*target) error {
 	seen := map[string]*target{}
 	for _, u := range list {

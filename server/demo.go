@@ -176,7 +176,7 @@ var demoCredentials = map[string][]string{
 	"electa":      {"{number}", "123456", "{secret}", "UO86CN11XY73SF72TT40PG18ZE76VV71"},
 	"calamp":      {"{user}", "demo@calamp.example", "{secret}", "demo-password", "{app}", "c0ffee00-0000-4000-8000-000000000001"},
 	"sbt":         {"{secret}", "demo-sbt-1-week", "{code}", "ACME-WEST-1"},
-	"edubrite":    {"{user}", "api_11111111-2222-3333-4444-555555555555", "{secret}", "Abc-_0*|123456789012"},
+	"edubrite":    {"{user}", "api_11111111-2222-3333-4444-555555555555", "{secret}", "Abc-_0*|123456789012", "{member}", "charles"},
 	"domainpunch": {"{user}", "setup-admin", "{secret}", "demo-password"},
 	"oauth2":      {"{code}", "demo-client", "{secret}", "demo-secret"},
 }

@@ -150,6 +150,9 @@ func (n *initiation) makeDatabase(ctx context.Context, path string, keys *secret
 	return err
 }
 
+// trialOrganization is what the certificate to try with says of its owner.
+const trialOrganization = "Sallyport trial certificate"
+
 // trial is how long the certificate to try with is good.
 const trial = 365 * 24 * time.Hour
 
@@ -165,7 +168,7 @@ func makeCertificate(cert, key string, hosts []string, now time.Time) error {
 		return err
 	}
 	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: hosts[0], Organization: []string{"Sallyport trial certificate"}},
+		SerialNumber: serial, Subject: pkix.Name{CommonName: hosts[0], Organization: []string{trialOrganization}},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(trial), // clocks that go after are welcome
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,

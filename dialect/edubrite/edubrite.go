@@ -46,7 +46,8 @@ func Definition() dialect.Definition {
 			Login: `curl -sSi '{base}/oltpublish/site/connect.do' --data-urlencode 'username={user}' --data-urlencode 'password={secret}'`,
 			Call: `jar=$(mktemp); curl -sS -o /dev/null -c "$jar" '{base}/oltpublish/site/connect.do'; ` +
 				`curl -sS -o /dev/null -b "$jar" -c "$jar" '{base}/oltpublish/site/index.do' --data-urlencode 'username={user}' --data-urlencode 'password={secret}'; ` +
-				`curl -sS -b "$jar" -H 'REAL_UNAME: charles' '{base}/oltpublish/site/userService.do?dispatch=list'; rm "$jar"`,
+				`curl -sS -b "$jar" -H 'REAL_UNAME: {member}' '{base}/oltpublish/site/userService.do?dispatch=list'; rm "$jar"`,
+			Robot: "api_",
 		},
 		New: New,
 	}
