@@ -72,7 +72,7 @@ func (t *transaction) writeAudit() error {
 	}
 	c.body = t.audit.body[:0]
 	c.next = audit.Link(c.link, t.audit.body)
-	n, err := t.exec("INSERT INTO audit_batches SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?1 = 1 + coalesce((SELECT max(seq) FROM audit_batches), 0)",
+	n, err := t.exec("INSERT INTO audit_batches (seq, at, count, body, chain) SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?1 = 1 + coalesce((SELECT max(seq) FROM audit_batches), 0)",
 		c.seq+1, micros(t.audit.at), int64(t.audit.count), t.audit.body, c.next[:])
 	if err != nil {
 		return err

@@ -216,7 +216,7 @@ func (m *Moving) Load(_ context.Context, t *move.Table, rows []move.Row) error {
 // this store has a table of its own; see [move.Target].
 func (m *Moving) Finish(_ context.Context, at time.Time) error {
 	return explain("finishing a move", m.transact(func(c *conn) error {
-		if _, err := c.exec("INSERT OR IGNORE INTO owned SELECT principal, id FROM sessions ORDER BY principal, id"); err != nil {
+		if _, err := c.exec("INSERT OR IGNORE INTO owned (principal, id) SELECT principal, id FROM sessions ORDER BY principal, id"); err != nil {
 			return err
 		}
 		_, err := c.exec("UPDATE moves SET done = ? WHERE done = 0", micros(at))

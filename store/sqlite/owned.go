@@ -239,8 +239,8 @@ const moveRows = 16
 // movePairs believes what it is told, moveLive looks whether each session is
 // there, which costs a search of the table for each.
 var (
-	movePairs = "INSERT OR IGNORE INTO owned VALUES (?, ?)" + strings.Repeat(", (?, ?)", moveRows-1)
-	moveLive  = "INSERT OR IGNORE INTO owned SELECT principal, id FROM sessions WHERE id IN (?" + strings.Repeat(", ?", moveRows-1) + ")"
+	movePairs = "INSERT OR IGNORE INTO owned (principal, id) VALUES (?, ?)" + strings.Repeat(", (?, ?)", moveRows-1)
+	moveLive  = "INSERT OR IGNORE INTO owned (principal, id) SELECT principal, id FROM sessions WHERE id IN (?" + strings.Repeat(", ?", moveRows-1) + ")"
 )
 
 // settle moves a part of the old generation into the index: four for each one

@@ -164,7 +164,7 @@ func (t *transaction) putHandOff(h *auth.HandOffRow) error {
 	if h.ID == 0 || h.ID > auth.MaxSessionID {
 		return fmt.Errorf("%w: hand-off id %d", auth.ErrInvalid, h.ID)
 	}
-	_, err := t.exec("INSERT INTO handoffs VALUES (?, ?, ?, ?, ?, ?, ?)", int64(h.ID), h.Digest[:], int64(h.Principal),
+	_, err := t.exec("INSERT INTO handoffs (id, digest, principal, dialect, attrs, issued, expires) VALUES (?, ?, ?, ?, ?, ?, ?)", int64(h.ID), h.Digest[:], int64(h.Principal),
 		h.Dialect, h.Attrs, micros(h.Issued), micros(h.Expires))
 	return err
 }

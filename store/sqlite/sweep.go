@@ -163,7 +163,7 @@ func (t *transaction) sweepRest(now time.Time, keep auth.Retention, out *auth.Sw
 // sweepFeed marks how far the feed is now and removes what it was at the newest
 // mark that is old enough. The newest notice always stays.
 func (t *transaction) sweepFeed(at, keep int64, out *auth.Swept) error {
-	_, err := t.exec(`INSERT INTO feed_marks SELECT ?1, seq FROM (SELECT max(seq) AS seq FROM feed)
+	_, err := t.exec(`INSERT INTO feed_marks (at, seq) SELECT ?1, seq FROM (SELECT max(seq) AS seq FROM feed)
 		WHERE seq > coalesce((SELECT max(seq) FROM feed_marks), 0) ON CONFLICT DO UPDATE SET seq = excluded.seq`, at)
 	if err != nil {
 		return err

@@ -105,7 +105,7 @@ func (t *transaction) collect() error {
 	if len(t.pairs) == 0 {
 		return nil
 	}
-	n, err := t.exec("INSERT INTO begun SELECT ?1, ?2 WHERE ?1 = 1 + coalesce((SELECT max(seq) FROM begun), 0)", int64(t.tail.known+1), t.pairs)
+	n, err := t.exec("INSERT INTO begun (seq, pairs) SELECT ?1, ?2 WHERE ?1 = 1 + coalesce((SELECT max(seq) FROM begun), 0)", int64(t.tail.known+1), t.pairs)
 	if err != nil {
 		return err
 	}
