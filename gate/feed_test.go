@@ -400,12 +400,13 @@ type loopbackConn struct{ net.Conn }
 
 func (loopbackConn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
 
-// A node that had to start afresh lets its followers go: they come back, and are
-// told to forget.
+// A database that may have lost something lets the followers go: they come back, are
+// told to forget, and not before every other node must have noticed too, which could
+// tell them again what was lost.
 func TestFeedStartsAfresh(t *testing.T) {
 	k := newKit(t)
 	k.followable(t)
-	store := &losing{Store: k.store}
+	store := &another{Store: k.store}
 	service, err := auth.Open(t.Context(), store, auth.Options{Keys: k.service.Keys()})
 	must(t, err)
 	t.Cleanup(func() { _ = service.Close() })
@@ -414,23 +415,48 @@ func TestFeedStartsAfresh(t *testing.T) {
 	t.Cleanup(server.Close)
 	t.Cleanup(f.Stop)
 	s := open(t, server.Client(), feedRequest(t, server.URL, ""))
-	s.next()
+	first := strings.Fields(s.next())
+	if at, _ := service.Progress(); first[0] != "reset" || first[1] != fmt.Sprintf("%d-%d", at.Seq, at.Mark) || !at.Settled.IsZero() {
+		t.Fatalf("it begins with %q at %+v", first, at)
+	}
 	s.alive()
-	store.lost.Store(true)
+	s = open(t, server.Client(), feedRequest(t, server.URL, first[1]))
+	s.alive() // it goes on, without a word
+
+	store.history.Store(1)
 	if got := s.next(); got != "end" {
 		t.Errorf("it goes on with %q", got)
 	}
-}
-
-// losing is a store that does not know the position in the feed any more, once.
-type losing struct {
-	auth.Store
-	lost atomic.Bool
-}
-
-func (l *losing) Feed(ctx context.Context, after auth.Position, limit int) ([]auth.Notice, error) {
-	if l.lost.Swap(false) {
-		return nil, auth.ErrNotFound
+	s = open(t, server.Client(), feedRequest(t, server.URL, first[1]))
+	again := strings.Fields(s.next())
+	at, _ := service.Progress()
+	if again[0] != "reset" || again[1] == first[1] || again[1] != fmt.Sprintf("%d-%d", at.Seq, at.Mark) {
+		t.Errorf("then it begins with %q at %+v", again, at)
 	}
-	return l.Store.Feed(ctx, after, limit)
+	if now := service.Now(); at.Settled.IsZero() || now.Before(at.Settled) {
+		t.Errorf("it begins again at %v, and others may not have noticed until %v", now, at.Settled)
+	}
+	s.alive()
+}
+
+// another is a store that turns into another one whose feed looks just the same.
+type another struct {
+	auth.Store
+	history atomic.Uint64
+}
+
+func (a *another) Feed(ctx context.Context, after auth.Position, limit int) ([]auth.Notice, error) {
+	h := a.history.Load()
+	after.Mark ^= h
+	list, err := a.Store.Feed(ctx, after, limit)
+	for i := range list {
+		list[i].Mark ^= h
+	}
+	return list, err
+}
+
+func (a *another) FeedHead(ctx context.Context) (auth.Position, error) {
+	head, err := a.Store.FeedHead(ctx)
+	head.Mark ^= a.history.Load()
+	return head, err
 }

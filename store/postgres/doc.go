@@ -12,6 +12,9 @@
 // records. The turn is kept until the commit can be seen, so that a follower who
 // has seen a position has seen all before it.
 //
-// Nothing is kept in a session of the database: PgBouncer may hand each
-// transaction another. Nothing is read from a replica.
+// Nothing that matters is kept in a session of the database: PgBouncer may hand each
+// transaction another. Nothing is read from a replica. What an engine can do beyond
+// what is needed is found out at the start (engine.go): then nodes wake each other
+// (news.go), one of them sweeps under an advisory lock (sweep.go), and a server that
+// took over is told from the one before (feed.go).
 package postgres
