@@ -3,11 +3,10 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"math/rand/v2"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -98,7 +97,7 @@ func (s *Store) open(ctx context.Context, config *pgxpool.Config, files fs.FS, w
 		return answered(err, true)
 	}
 	s.feed, s.sweep.take = newFeedQueries(engine.history), sweepTurn(engine.advisory)
-	s.waker.name = strconv.FormatUint(rand.Uint64(), 36) //nolint:gosec // a name, no secret
+	s.waker.name = rand.Text()
 	s.waker.on.Store(engine.notifies)
 	s.stopped, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
