@@ -80,8 +80,8 @@ func every(ctx context.Context, interval time.Duration, f func()) {
 func (s *Server) Remark(text string) { s.log.Info("remark", "text", text) }
 
 // Run answers until the context ends, and then stops in good order: it says that
-// it is not ready, takes no new connections, answers what it has begun within
-// limits.shutdown, and closes everything. The error is nil after a stop in
+// it is not ready, goes on for limits.drain, takes no new connections, answers what
+// it has begun within limits.shutdown, and closes everything. The error is nil after a stop in
 // which every answer was given.
 func (s *Server) Run(ctx context.Context) error {
 	flags := log.Flags()
@@ -124,15 +124,23 @@ func (s *Server) serve() error {
 	return s.http.Serve(s.listener)
 }
 
+// farewell tells whoever asks a stopping server to leave this connection: it will
+// be closed. A connection that is about to become something else is left alone.
+func (s *Server) farewell(w http.ResponseWriter, r *http.Request) {
+	if s.stopping.Load() && r.Header.Get("Upgrade") == "" {
+		w.Header().Set("Connection", "close")
+	}
+}
+
 // drain answers what was begun.
 func (s *Server) drain(ctx context.Context) error {
 	s.stopping.Store(true)
 	s.log.Info("stopping", "within", s.cfg.Limits.Shutdown)
-	s.http.SetKeepAlivesEnabled(false) // clients are told before their connection goes
-	if s.cfg.Limits.Drain > 0 {
-		// Load balancers see that /-/ready says no before connections are refused.
-		time.Sleep(s.cfg.Limits.Drain)
-	}
+	// Load balancers see that /-/ready says no before connections are refused. Until
+	// then they go on sending over those that are open, so none is closed under them:
+	// each answer asks for another; see farewell.
+	time.Sleep(s.cfg.Limits.Drain)
+	s.http.SetKeepAlivesEnabled(false)
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Limits.Shutdown)
 	defer cancel()
 	checks := make(chan error, 1)

@@ -189,6 +189,7 @@ func (s *Server) newGate() *gate.Gate {
 
 // ServeHTTP leads a request to whoever answers it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.farewell(w, r)
 	if err := origin.CheckTarget(r, r.URL.Scheme != "" && s.origin.Of(r).Trusted); err != nil {
 		http.Error(w, "sallyport: "+err.Error(), http.StatusBadRequest)
 		return

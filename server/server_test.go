@@ -96,6 +96,36 @@ func TestNotReadyWhileStoppingOrWithoutStore(t *testing.T) {
 	}
 }
 
+// A stopping server tells who asks that the connection will be closed, and closes
+// none under a client who has just sent something; what becomes a WebSocket lives on.
+func TestFarewell(t *testing.T) {
+	s, _ := start(t, configured(t.TempDir()))
+	ask := func(upgrade string) (closes bool) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Addr().String()+"/-/healthy", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Upgrade", upgrade)
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		return res.Close
+	}
+	if ask("") {
+		t.Error("a server that goes on closes the connection")
+	}
+	s.stopping.Store(true)
+	if !ask("") {
+		t.Error("a stopping server keeps the connection")
+	}
+	if ask("websocket") {
+		t.Error("a stopping server closes what may become a WebSocket")
+	}
+}
+
 // A key set is never made for a database that is there already.
 func TestKeySet(t *testing.T) {
 	dir := t.TempDir()

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -92,7 +93,7 @@ func (v *victim) electaLogin(n *node) (status int, body string) {
 	v.Helper()
 	status, body, err := ask("http://"+n.addr, http.MethodPost, "/token/", url.Values{"cid": {number}, "appkey": {secret}})
 	if err != nil {
-		v.Fatal(err)
+		v.Error(err)
 	}
 	return status, body
 }
@@ -101,7 +102,7 @@ func (v *victim) electaCall(n *node) (status int, body string) {
 	v.Helper()
 	status, body, err := ask("http://"+n.addr, http.MethodGet, "/-/check", nil, "X-Forwarded-Uri", "/logs/?cid="+number+"&token="+v.electa)
 	if err != nil {
-		v.Fatal(err)
+		v.Error(err)
 	}
 	return status, body
 }
@@ -126,37 +127,54 @@ func (v *victim) cutOff() {
 			stopped = true
 		}
 	}
-	// It is for good, and the same for who was not ended: nobody can say.
-	for range 3 {
-		for _, token := range []string{v.kept, v.ended} {
-			if status, err := v.away.check(token); status != http.StatusServiceUnavailable {
-				v.Errorf("a check without a database is answered %d, %v", status, err)
-			}
-		}
+	until(v.T, "the node says that it is not ready", func() bool { return v.away.ready() != http.StatusOK })
+	var all sync.WaitGroup // each may wait for the network
+	for _, f := range []func(){v.calls, v.electaIsRefused, v.logins, v.revocations} {
+		all.Go(f)
 	}
+	all.Wait()
 	if status := v.away.ready(); status != http.StatusServiceUnavailable {
 		v.Errorf("ready is answered %d", status)
-	}
-	if status, body := v.electaCall(v.away); status != http.StatusServiceUnavailable || !strings.Contains(body, "<ResponseCode>2</ResponseCode>") {
-		v.Errorf("a call with Electa's token is answered %d %s", status, body)
-	}
-	for _, form := range []url.Values{{"grant_type": {"client_credentials"}, "client_id": {number}, "client_secret": {secret}}} {
-		status, body, err := ask("http://"+v.away.addr, http.MethodPost, "/oauth2/token", form)
-		if err != nil || status != http.StatusServiceUnavailable || !strings.Contains(body, "temporarily_unavailable") {
-			v.Errorf("a login is answered %d %s %v", status, body, err)
-		}
-	}
-	if status, body := v.electaLogin(v.away); !strings.Contains(body, "<ResponseCode>2</ResponseCode>") {
-		v.Errorf("an Electa login is answered %d %s", status, body)
-	}
-	if status, err := v.away.revoke(v.kept); status != http.StatusServiceUnavailable {
-		v.Errorf("a revocation is answered %d, %v", status, err)
 	}
 	if log := v.away.log.String(); !strings.Contains(log, "cannot follow the feed of ended sessions") || !strings.Contains(log, "the database cannot be reached or does not answer") {
 		v.Errorf("the log does not say what is wrong: %s", log)
 	}
 	if status, err := v.here.check(v.kept); status != http.StatusOK {
 		v.Errorf("the other node answers %d, %v", status, err)
+	}
+}
+
+// calls are refused for good, and those of who was not ended as well: nobody can say.
+func (v *victim) calls() {
+	for range 2 {
+		for _, token := range []string{v.kept, v.ended} {
+			if status, err := v.away.check(token); status != http.StatusServiceUnavailable {
+				v.Errorf("a check without a database is answered %d, %v", status, err)
+			}
+		}
+	}
+}
+
+func (v *victim) electaIsRefused() {
+	if status, body := v.electaCall(v.away); status != http.StatusServiceUnavailable || !strings.Contains(body, "<ResponseCode>2</ResponseCode>") {
+		v.Errorf("a call with Electa's token is answered %d %s", status, body)
+	}
+	if status, body := v.electaLogin(v.away); !strings.Contains(body, "<ResponseCode>2</ResponseCode>") {
+		v.Errorf("an Electa login is answered %d %s", status, body)
+	}
+}
+
+func (v *victim) logins() {
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {number}, "client_secret": {secret}}
+	status, body, err := ask("http://"+v.away.addr, http.MethodPost, "/oauth2/token", form)
+	if err != nil || status != http.StatusServiceUnavailable || !strings.Contains(body, "temporarily_unavailable") {
+		v.Errorf("a login is answered %d %s %v", status, body, err)
+	}
+}
+
+func (v *victim) revocations() {
+	if status, err := v.away.revoke(v.kept); status != http.StatusServiceUnavailable {
+		v.Errorf("a revocation is answered %d, %v", status, err)
 	}
 }
 

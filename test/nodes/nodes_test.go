@@ -211,12 +211,6 @@ func ask(base, method, path string, form url.Values, header ...string) (status i
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	at := time.Now()
-	defer func() {
-		if d := time.Since(at); d > 2*time.Second && os.Getenv("SLOW") != "" {
-			fmt.Println("SLOW", method, path, status, d, err)
-		}
-	}()
 	res, err := client.Do(r)
 	if err != nil {
 		return 0, "", err
