@@ -126,6 +126,34 @@ func TestFarewell(t *testing.T) {
 	}
 }
 
+// A connection on which nothing is asked stays open until the drain is over: a front
+// may be sending over it.
+func TestDrainClosesNothing(t *testing.T) {
+	cfg := configured(t.TempDir())
+	cfg.Limits.Drain = time.Second
+	s, stop := start(t, cfg)
+	c, in := dial(t, s)
+	send(c, "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+	res, err := http.ReadResponse(in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	begun := time.Now()
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); stop() }()
+	if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
+		t.Errorf("the server says more: %v", err)
+	}
+	if after := time.Since(begun); after < cfg.Limits.Drain {
+		t.Errorf("the connection was closed after %s of the drain", after)
+	}
+	<-stopped
+}
+
 // A key set is never made for a database that is there already.
 func TestKeySet(t *testing.T) {
 	dir := t.TempDir()

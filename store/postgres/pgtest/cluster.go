@@ -114,6 +114,15 @@ func (c *Cluster) Postmaster() (int, error) {
 	return strconv.Atoi(line)
 }
 
+// Own makes a folder that the server may write to.
+func (c *Cluster) Own(dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	_, err := owner(dir)
+	return err
+}
+
 func (c *Cluster) data() string { return filepath.Join(c.dir, "data") }
 
 func (c *Cluster) run(ctx context.Context, program string, args ...string) error {
