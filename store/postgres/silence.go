@@ -41,7 +41,7 @@ type listened struct {
 
 func (l *listened) Read(b []byte) (int, error) {
 	l.mu.Lock()
-	until := time.Now().Add(l.silence)
+	until := time.Now().Add(l.silence) //nolint:forbidigo // a deadline of the network, whose clock this is
 	if !l.deadline.IsZero() && l.deadline.Before(until) {
 		until = l.deadline
 	}

@@ -58,58 +58,100 @@ func startHA(t *testing.T) (h *pgtest.HA, data string) {
 	return h, h.Place(strings.TrimSpace(data))
 }
 
-// The primary is killed under load, comes back as a replica, and hands over as
-// planned: what was answered is true on every node all the time.
-func TestFailover(t *testing.T) {
+// trial is two nodes on three database servers, under load.
+type trial struct {
+	*testing.T
+	h *pgtest.HA
+	l *load
+}
+
+func newTrial(t *testing.T) *trial {
+	t.Helper()
 	whole(t)
 	h, data := startHA(t)
 	s := newSite(t, data, "PGPASSWORD=CHANGE-ME-3")
 	l := startLoad(t, s.start(t, "one", "127.0.0.1:0", ""), s.start(t, "two", "127.0.0.1:0", ""))
-	l.more(200)
-	t.Logf("before: the longest time without a login is %s", l.without())
+	c := &trial{t, h, l}
+	c.goesOn("nothing happened")
+	return c
+}
 
-	old, standby, err := h.Primary(t.Context())
+// goesOn waits until clients log in, and reports for how long they could not.
+func (c *trial) goesOn(after string) {
+	c.Helper()
+	c.l.more(200)
+	c.Logf("%s: the longest time without a login is %s", after, c.l.without().Round(time.Millisecond))
+}
+
+// whole waits until all three servers are there, and returns the first two.
+func (c *trial) whole() (primary, standby *pgtest.Server) {
+	c.Helper()
+	if err := c.h.Agreed(c.Context(), len(c.h.Servers)); err != nil {
+		c.Fatal(err)
+	}
+	primary, standby, err := c.h.Primary(c.Context())
 	if err != nil {
-		t.Fatal(err)
+		c.Fatal(err)
 	}
-	if err := h.Kill(old); err != nil {
-		t.Fatal(err)
-	}
-	begun := time.Now()
-	until(t, "the synchronous standby is the primary", func() bool {
-		list, _ := h.Members(t.Context())
+	c.l.without()
+	return primary, standby
+}
+
+// replaced waits until the synchronous standby is the primary.
+func (c *trial) replaced(standby *pgtest.Server) {
+	c.Helper()
+	until(c.T, "the synchronous standby is the primary", func() bool {
+		list, _ := c.h.Members(c.Context())
 		return slices.ContainsFunc(list, func(m pgtest.Member) bool { return m.Role == "leader" && m.Name == standby.Name })
 	})
-	t.Logf("killed %s, and %s is the primary after %s", old.Name, standby.Name, time.Since(begun))
-	l.more(200)
-	t.Logf("killed: the longest time without a login is %s", l.without())
+}
 
-	if err := h.Start(old); err != nil {
-		t.Fatal(err)
-	}
-	if err := h.Agreed(t.Context(), len(h.Servers)); err != nil {
-		t.Fatal(err)
-	}
-	l.more(100)
-	t.Logf("%s is back: the longest time without a login is %s", old.Name, l.without())
-
-	primary, standby, err := h.Primary(t.Context())
+func (c *trial) must(err error) {
+	c.Helper()
 	if err != nil {
-		t.Fatal(err)
+		c.Fatal(err)
 	}
-	l.without()
+}
+
+// The primary is killed under load, comes back as a replica, and hands over as
+// planned: what was answered is true on every node all the time.
+func TestKilledPrimary(t *testing.T) {
+	c := newTrial(t)
+	primary, standby := c.whole()
+	c.must(c.h.Kill(primary))
+	c.replaced(standby)
+	c.goesOn("the primary was killed")
+	c.must(c.h.Start(primary))
+
+	primary, standby = c.whole()
 	line := strings.NewReplacer("db2", primary.Name, "db3", standby.Name).Replace(block(t, page, "switchover"))
 	args, found := strings.CutPrefix(strings.TrimSpace(line), "patronictl -c /etc/patroni/config.yml ")
 	if !found {
 		t.Fatalf("the document's command is %s", line)
 	}
-	if _, err := h.Ctl(t.Context(), strings.Fields(args)...); err != nil {
-		t.Fatal(err)
-	}
-	l.more(200)
-	t.Logf("handed over: the longest time without a login is %s", l.without())
-	if err := h.Agreed(t.Context(), len(h.Servers)); err != nil {
-		t.Fatal(err)
-	}
-	l.verify()
+	_, err := c.h.Ctl(t.Context(), strings.Fields(args)...)
+	c.must(err)
+	c.goesOn("the primary handed over")
+	c.whole()
+	c.l.verify()
+}
+
+// The synchronous standby is killed, and then the primary hangs: its connections stay
+// open, new ones are taken, nobody answers. When it goes on, after another has taken
+// over, it does not know yet that it is the primary no more.
+func TestHangingPrimary(t *testing.T) {
+	c := newTrial(t)
+	_, standby := c.whole()
+	c.must(c.h.Kill(standby))
+	c.goesOn("the standby was killed")
+	c.must(c.h.Start(standby))
+
+	primary, standby := c.whole()
+	c.must(c.h.Freeze(primary))
+	c.replaced(standby)
+	c.goesOn("the primary hung")
+	c.must(c.h.Thaw(primary))
+	c.goesOn("it goes on")
+	c.whole()
+	c.l.verify()
 }

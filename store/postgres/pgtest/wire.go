@@ -29,7 +29,7 @@ func StartWire(ctx context.Context, port int) (*Wire, error) {
 		return nil, err
 	}
 	w := &Wire{listener: l, to: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), conns: map[net.Conn]bool{}}
-	go w.accept()
+	go w.accept() //nolint:gosec // it ends with the listener
 	return w, nil
 }
 
