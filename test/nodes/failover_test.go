@@ -79,7 +79,7 @@ func newTrial(t *testing.T) *trial {
 // goesOn waits until clients log in, and reports for how long they could not.
 func (c *trial) goesOn(after string) {
 	c.Helper()
-	c.l.more(200)
+	c.l.more(100)
 	c.Logf("%s: the longest time without a login is %s", after, c.l.without().Round(time.Millisecond))
 }
 

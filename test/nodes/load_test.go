@@ -51,9 +51,9 @@ func startLoad(t *testing.T, nodes ...*node) *load {
 	t.Helper()
 	l := &load{t: t, nodes: nodes, over: make(chan struct{}), newest: time.Now()}
 	for _, n := range nodes {
-		l.every(5*time.Millisecond, 2, func() { l.login(n) })
-		l.every(2*time.Millisecond, 3, func() { l.check(n) })
-		l.every(15*time.Millisecond, 2, func() { l.end(n) })
+		l.every(20*time.Millisecond, 2, func() { l.login(n) })
+		l.every(10*time.Millisecond, 3, func() { l.check(n) })
+		l.every(30*time.Millisecond, 1, func() { l.end(n) })
 	}
 	t.Cleanup(l.stop)
 	return l
