@@ -201,7 +201,7 @@ func (w *walk) end() {
 		switch {
 		case !w.out.OK || m.Seq <= uint64(w.out.Last):
 		case !w.any:
-			w.broken(1, fmt.Sprintf("the audit is empty, and came to %s", m.before))
+			w.broken(w.seal.From.Seq+1, fmt.Sprintf("the audit is empty, and came to %s", m.before))
 		default:
 			w.broken(uint64(w.out.Last)+1, fmt.Sprintf("the audit ends with batch %d, before %s: what followed was taken away", w.out.Last, m.before))
 		}

@@ -24,8 +24,9 @@ func newAudit() *cobra.Command {
 			return fmt.Errorf("the audit is not whole: batch %d: %s", out.Broken, out.Reason)
 		}}
 	verified := verify.command(to)
-	verified.Long += "\nIt walks to the end, and exits with 1 if anything is wrong. Note the head that it prints elsewhere:\n" +
-		"with --head a later walk tells whether what was there then still is."
+	verified.Long += "\nIt walks to the end, and exits with 1 if anything is wrong. Up to the batch sealed the key set\n" +
+		"vouches for the audit. Note the head that it prints elsewhere: with --head a later walk tells\n" +
+		"whether what was there then still is, even if an older state was put back with its seal."
 	export := exportAudit(to)
 	export.Example = "  sallyport audit export --since 30d >audit.jsonl"
 	return group("audit", "What happened, and proof that the record of it is whole", to, search, export, verified)
