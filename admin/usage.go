@@ -43,11 +43,11 @@ func (a *Admin) UsageList(ctx context.Context, by *auth.Caller, from auth.Origin
 func wireUsage(u *auth.Usage, who *auth.Identity) api.UsageRow {
 	row := api.UsageRow{Principal: int64(u.Principal), Kind: kindOf(who), Subject: who.Subject, Account: int64(who.Account.ID), Path: who.PathRefs,
 		Dialects: []api.Dialogue{}, Logins: int64(u.Logins), WhileLive: int64(u.WhileLive), WhileLiveShare: float64(u.WhileLive) / float64(max(u.Logins, 1)),
-		Checks: int64(u.Checks), LoginsPerCheck: float64(u.Logins) / float64(max(u.Checks, 1)), Ended: int64(u.Ended), NeverUsed: int64(u.NeverUsed),
+		Checks: int64(u.Checks), LoginsPerCheck: float64(u.Logins) / float64(max(u.Checks, 1)), NeverUsed: int64(u.NeverUsed()),
 		CostCommits: int64(u.Cost.Commits), CostRows: int64(u.Cost.Rows), CostHashing: api.Span(u.Cost.Hashing.Round(time.Millisecond)),
 		LastLogin: u.LastLogin, Sources: []api.SourceOf{}}
-	if used := u.Ended - min(u.Ended, u.NeverUsed); used > 0 {
-		row.AgeAtLastUse = api.Span((u.Used / time.Duration(used)).Round(time.Second))
+	if u.Used > 0 {
+		row.AgeAtLastUse = api.Span((u.UsedFor / time.Duration(u.Used)).Round(time.Second))
 	}
 	for _, d := range u.Dialects {
 		row.Dialects = append(row.Dialects, api.Dialogue{Dialect: d.Dialect, Logins: int64(d.Logins), WhileLive: int64(d.WhileLive)})

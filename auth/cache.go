@@ -45,9 +45,8 @@ type cached struct {
 	uses    int32
 	onNew   bool
 	touched atomic.Bool   // ends moved since it was last handed to the store
-	checks  atomic.Uint32 // since they were last counted, see usage
-	checked bool          // some were counted. The shard's lock holds it
-	here    bool          // begun over this node
+	checks  atomic.Uint32 // since they were last counted, see usage; and gone
+	counted int64         // the last use that was counted; at first when it came here. The shard's lock holds it
 	appAt   atomic.Uint32 // the directory's epoch, plus one, at which the app it was opened with was last found good
 }
 
@@ -55,6 +54,10 @@ type cached struct {
 type opened struct{ dialect, app string }
 
 const never = math.MaxInt64
+
+// gone in cached.checks says that the entry is not in the cache any more: whoever
+// still had it in hands and used it has to see to it that this is counted.
+const gone = 1 << 31
 
 func newCache(limit int, u *usage) *cache {
 	c := &cache{limit: max(limit/cacheShards, 16), usage: u}
@@ -94,10 +97,9 @@ func (c *cache) put(e *cached, mark uint64, still func() bool) bool {
 	}
 	if old := s.sessions[e.id]; old != nil {
 		e.keepUse(old)
+		c.count(old, gone, false)
 	} else if len(s.sessions) >= c.limit {
-		victim := s.oldest()
-		c.count(victim, false)
-		delete(s.sessions, victim.id)
+		s.remove(c, s.oldest(), false)
 	}
 	s.sessions[e.id] = e
 	return true
@@ -107,8 +109,7 @@ func (c *cache) put(e *cached, mark uint64, still func() bool) bool {
 func (e *cached) keepUse(old *cached) {
 	e.keepEnds(old)
 	e.used.Store(old.used.Load())
-	e.here, e.checked = old.here, old.checked
-	e.checks.Add(old.checks.Load())
+	e.counted = old.used.Load() // old is counted with what it saw
 }
 
 // keepEnds takes over how far an idle span has moved.
@@ -118,21 +119,42 @@ func (e *cached) keepEnds(old *cached) {
 	}
 }
 
-// count hands on what is to be counted of a session. The shard is locked.
-func (c *cache) count(e *cached, over bool) {
-	var f Figures
-	if f.Checks = uint64(e.checks.Swap(0)); f.Checks > 0 {
-		e.checked = true
+// count hands on what is to be counted of a session. leave is what its counter then
+// says, zero or gone. The shard is locked.
+func (c *cache) count(e *cached, leave uint32, over bool) {
+	checks, moved := uint64(e.checks.Swap(leave)&^gone), int64(0)
+	if checks > 0 {
+		used := e.used.Load()
+		moved, e.counted = max(0, used-e.counted), max(used, e.counted)
 	}
-	if over && e.here {
-		f.Ended = 1
-		if e.checked {
-			f.Used = time.Duration(max(0, e.used.Load()-e.issued))
-		} else {
-			f.NeverUsed = 1
+	c.usage.add(e, over, checks, time.Duration(moved))
+}
+
+// late counts the use of a session that left the cache between the moment when it
+// was looked up and the one when its use was noted.
+func (c *cache) late(e *cached) {
+	s := c.shard(e.id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.count(e, gone, false)
+}
+
+// countAll counts what all sessions have seen until now.
+func (c *cache) countAll() {
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		for _, e := range s.sessions {
+			c.count(e, 0, false)
 		}
+		s.mu.Unlock()
 	}
-	c.usage.add(e.who.Principal, e.id, over, f)
+}
+
+// remove takes an entry out, and counts it. The shard is locked.
+func (s *cacheShard) remove(c *cache, e *cached, over bool) {
+	c.count(e, gone, over)
+	delete(s.sessions, e.id)
 }
 
 const cacheSamples = 8
@@ -151,30 +173,13 @@ func (s *cacheShard) oldest() (victim *cached) {
 	return victim
 }
 
-// replaced is what is to be counted of a session that a new one replaces. Who has not
-// been asked about it does not have it in memory.
-func (c *cache) replaced(id SessionID) Figures {
-	if id == 0 {
-		return Figures{}
-	}
-	s := c.shard(id)
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	f := Figures{Ended: 1, NeverUsed: 1}
-	if e := s.sessions[id]; e != nil && (e.checked || e.checks.Load() > 0) {
-		f.NeverUsed, f.Used = 0, time.Duration(max(0, e.used.Load()-e.issued))
-	}
-	return f
-}
-
 // drop forgets a session that ended.
 func (c *cache) drop(id SessionID) {
 	s := c.shard(id)
 	s.mu.Lock()
 	s.drops++
 	if e := s.sessions[id]; e != nil {
-		c.count(e, true)
-		delete(s.sessions, id)
+		s.remove(c, e, true)
 	}
 	s.mu.Unlock()
 }
@@ -184,11 +189,12 @@ func (c *cache) sweep(shard int, now time.Time) {
 	s, at := &c.shards[shard%cacheShards], now.UnixNano()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for id, e := range s.sessions {
-		over := at >= e.ends.Load()
-		c.count(e, over)
-		if over || e.who.live.dead.Load() {
-			delete(s.sessions, id)
+	for _, e := range s.sessions {
+		switch over := at >= e.ends.Load(); {
+		case over || e.who.live.dead.Load():
+			s.remove(c, e, over)
+		default:
+			c.count(e, 0, false)
 		}
 	}
 }
@@ -198,7 +204,9 @@ func (c *cache) clear() {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.Lock()
-		clear(s.sessions)
+		for _, e := range s.sessions {
+			s.remove(c, e, false)
+		}
 		s.mu.Unlock()
 	}
 }
@@ -216,7 +224,7 @@ func (c *cache) len() (n int) {
 // newCached makes the memory form of a row.
 func newCached(row *SessionRow, who *Identity, origin *opened, now int64) *cached {
 	e := &cached{id: row.ID, digest: row.Digest, who: who, origin: origin, attrs: row.Attrs,
-		issued: row.Issued.UnixNano(), cap: nanos(row.Cap), idle: row.Idle,
+		issued: row.Issued.UnixNano(), counted: now, cap: nanos(row.Cap), idle: row.Idle,
 		uses: int32(row.Uses), onNew: row.ExpireOnNew}
 	e.ends.Store(nanos(row.Ends))
 	if until := nanos(who.until); until != never { // a key takes its sessions along, whenever it was said that it ends

@@ -57,7 +57,9 @@ func (s *Service) check(ctx context.Context, b *Bearer, alone bool) (Session, er
 			return s.unchecked(b, alone, refusal)
 		}
 	}
-	e.checks.Add(1)
+	if e.checks.Add(1)&gone != 0 {
+		s.cache.late(e)
+	}
 	s.counts.check(b.Mount, e, remembered)
 	session := e.session()
 	if user != nil {
@@ -144,6 +146,7 @@ func (s *Service) load(ctx context.Context, id SessionID) (*cached, error) {
 	}
 	// Something was ended during each try. What was read last is the store's own
 	// word and good for this one check, only not for keeping.
+	e.checks.Store(gone)
 	return e, nil
 }
 

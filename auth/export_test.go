@@ -18,3 +18,9 @@ func OwnEnds(s *Service) int {
 	defer s.counts.lag.mu.Unlock()
 	return len(s.counts.lag.own) + len(s.counts.lag.past)
 }
+
+// CountNow counts what the sessions in memory have seen.
+func CountNow(s *Service) { s.cache.countAll() }
+
+// ForgetSessions drops all of them, as losing the feed does.
+func ForgetSessions(s *Service) { s.cache.clear() }

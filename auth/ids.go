@@ -11,7 +11,8 @@ import (
 // ids grow with time, no two nodes hand out the same, and a restart skips what
 // it does not know the use of.
 type ids struct {
-	store Store
+	store  Store
+	leased func(first SessionID) // hears of each block
 
 	void atomic.Bool // the block is not to be used any more
 
@@ -64,6 +65,7 @@ func (i *ids) lease(ctx context.Context) error {
 		return fmt.Errorf("leasing session ids: %w", err)
 	}
 	i.first, i.next, i.end = first, first, first+leaseBlock
+	i.leased(first)
 	return nil
 }
 

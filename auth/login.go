@@ -197,18 +197,15 @@ func (s *Service) betterHash(ctx context.Context, a *Attempt, v *verdict, w *Wri
 // begun takes a session that is durable into memory.
 func (s *Service) begun(row *SessionRow, v *verdict, mark uint64, now time.Time) Session {
 	who := v.who
-	var replaced Figures
 	if row.ExpireOnNew {
-		replaced = s.cache.replaced(s.usage.newest(v.principal))
 		s.obey(Notice{Kind: EndedPrincipal, ID: uint64(v.principal)})
 	}
 	e := newCached(row, who, s.origin(row.Dialect, row.App), now.UnixNano())
 	// An identity that was marked dead since it was looked up makes the first
 	// check ask the store, so nothing that ended meanwhile comes back.
-	e.here = true
 	s.cache.put(e, mark, func() bool { return !who.live.dead.Load() })
 	who.live.state.began(row)
-	s.usage.login(row, v.judged != "", replaced)
+	s.usage.login(row, v.judged != "")
 	if v.key != nil && who.live.state.useNoted(now) {
 		s.notes.use(KeyUse{Key: v.principal, At: row.Issued})
 	}

@@ -84,7 +84,8 @@ func Open(ctx context.Context, store Store, o Options) (*Service, error) {
 		return nil, fmt.Errorf("%w: a service needs a store and a key set", ErrInvalid)
 	}
 	s := &Service{store: store, hasher: o.Hasher, clock: o.Clock, log: o.Logger, keep: o.Retention, beside: o.Beside,
-		dir: newDirectory(store), guard: newGuard(), ids: ids{store: store}, origins: map[opened]*opened{}, followers: newFollowers()}
+		dir: newDirectory(store), guard: newGuard(), origins: map[opened]*opened{}, followers: newFollowers()}
+	s.ids = ids{store: store, leased: s.usage.leased}
 	s.keys.Store(o.Keys)
 	s.factors = s.Sealer("factor")
 	s.seal.sealer = s.Sealer("audit")

@@ -10,7 +10,12 @@ import (
 )
 
 // Usage is how one key or user used its sessions lately, as this node saw it: what
-// shows who logs in before every call. Checks are counted up to a minute late.
+// shows who logs in before every call.
+//
+// Everything here is counted when it happens and nothing when a session ends, so
+// that it does not matter how one ends, and whether this node hears of it. What is
+// known is what this node saw: a token that it handed out and that only calls over
+// other nodes were made with counts as never used here. A restart begins anew.
 type Usage struct {
 	Principal PrincipalID
 	LastLogin time.Time  // over this node
@@ -39,12 +44,15 @@ type Dialogue struct {
 // Figures are the counts of [Usage].
 type Figures struct {
 	Logins    uint64
-	WhileLive uint64 // of them, while the session before still lived: these were not needed
-	Checks    uint64
-	Ended     uint64        // sessions of this node's logins that are over
-	NeverUsed uint64        // of them, those that no call was made with
-	Used      time.Duration // from login to last use, summed over those that are over
+	WhileLive uint64        // of them, while the session before still lived: these were not needed
+	Checks    uint64        // of sessions of whatever age
+	Used      uint64        // of the logins, those whose token a call was made with so far
+	UsedFor   time.Duration // from login to the last use so far, summed over those
 }
+
+// NeverUsed is how many of the logins no call was made with so far, whether the
+// session is over or not.
+func (f *Figures) NeverUsed() uint64 { return f.Logins - min(f.Used, f.Logins) }
 
 // Source is an address and how often it logged in.
 type Source struct {
@@ -59,12 +67,22 @@ type usage struct {
 	since time.Time // of what is counted
 	began time.Time // of the running half day
 	of    map[PrincipalID]*used
+	ids   []*handedOut // oldest first
+	seen  time.Time    // when the cache was last asked for what it saw
 
 	quickest atomic.Int64 // of the comparisons with a password's hash, in nanoseconds; 0: there was none
 }
 
+// handedOut is a block of session ids that this node leased: which of them were
+// used. The cache may have forgotten that when a session is used again.
+type handedOut struct {
+	first SessionID
+	used  [leaseBlock / 64]uint64
+}
+
 type used struct {
 	last        time.Time // login
+	first       SessionID // that is counted here. Zero: none yet
 	newest      SessionID // that was begun here and has not ended since, as far as is known; 0: none
 	liveUntil   time.Time // of newest; zero: it has no end by time
 	now, before Figures
@@ -76,22 +94,40 @@ const (
 	usageSpan  = 12 * time.Hour
 	maxUsed    = 10_000 // keys and users that are counted, some 5 MiB
 	maxSources = 8
+	maxBlocks  = 1024 // of ids, 8 MiB: 67 million logins, a day of 770 a second. Older tokens count as they did then
 )
 
-// newest is the session that a principal began last.
-func (u *usage) newest(id PrincipalID) SessionID {
+// leased notes a block of ids, from which this node hands out sessions.
+func (u *usage) leased(first SessionID) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if p := u.of[id]; p != nil {
-		return p.newest
+	if len(u.ids) >= maxBlocks {
+		u.ids = slices.Delete(u.ids, 0, 1)
 	}
-	return 0
+	u.ids = append(u.ids, &handedOut{first: first})
+}
+
+// firstUse notes that a session was used, and says whether it is one that this node
+// handed out and that was not used before. u.mu is held.
+func (u *usage) firstUse(id SessionID) bool {
+	i, found := slices.BinarySearchFunc(u.ids, id, func(b *handedOut, id SessionID) int { return cmp.Compare(b.first, id) })
+	if !found {
+		i--
+	}
+	if i < 0 || id-u.ids[i].first >= leaseBlock {
+		return false
+	}
+	at := id - u.ids[i].first
+	word, bit := &u.ids[i].used[at/64], uint64(1)<<(at%64)
+	first := *word&bit == 0
+	*word |= bit
+	return first
 }
 
 // login counts a login, and what it makes of the session before. hashed says that its
 // secret was a password. Administrators at the console are no clients of a dialect, and
 // are not counted.
-func (u *usage) login(row *SessionRow, hashed bool, replaced Figures) {
+func (u *usage) login(row *SessionRow, hashed bool) {
 	if row.Dialect == ConsoleDialect {
 		return
 	}
@@ -105,10 +141,19 @@ func (u *usage) login(row *SessionRow, hashed bool, replaced Figures) {
 			one.Hashed = 1
 		}
 	}
-	p.now.Logins += one.Logins
-	p.now.WhileLive += one.WhileLive
-	p.now.add(&replaced)
-	p.over[0] = withDialogue(p.over[0], &one)
+	f, over := p.at(u, row.Issued), &p.over[0]
+	switch f {
+	case nil:
+		f = &p.now
+	case &p.before:
+		over = &p.over[1]
+	}
+	f.Logins += one.Logins
+	f.WhileLive += one.WhileLive
+	*over = withDialogue(*over, &one)
+	if p.first == 0 || row.ID < p.first {
+		p.first = row.ID
+	}
 	p.last, p.newest, p.liveUntil = row.Issued, row.ID, row.Ends
 	p.from(row.Source)
 }
@@ -144,6 +189,18 @@ func withDialogue(list []Dialogue, more *Dialogue) []Dialogue {
 	list[i].WhileLive += more.WhileLive
 	list[i].Hashed += more.Hashed
 	return list
+}
+
+// at is where logins of that time are counted; nil: they are not any more. u.mu is
+// held.
+func (p *used) at(u *usage, issued time.Time) *Figures {
+	switch {
+	case !issued.Before(u.began):
+		return &p.now
+	case !issued.Before(u.since):
+		return &p.before
+	}
+	return nil
 }
 
 // from counts a source. When all places are taken the rarest makes room and hands
@@ -197,31 +254,43 @@ func (u *usage) evict() {
 	delete(u.of, victim)
 }
 
-// add counts what the cache has seen of a session. Who did not log in here is not
-// counted.
-func (u *usage) add(id PrincipalID, session SessionID, over bool, more Figures) {
-	if !over && more == (Figures{}) {
+// add counts what the cache has seen of a session since it was last asked: how
+// often it was used, and by how much its last use moved on. Who did not log in here
+// is not counted.
+func (u *usage) add(e *cached, over bool, checks uint64, moved time.Duration) {
+	if !over && checks == 0 {
 		return
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	p := u.of[id]
+	p := u.of[e.who.Principal]
 	if p == nil {
 		return
 	}
-	p.now.add(&more)
-	if over && p.newest == session {
+	if over && p.newest == e.id {
 		p.newest = 0
 	}
+	if checks == 0 {
+		return
+	}
+	p.now.Checks += checks
+	f := p.at(u, fromNanos(e.issued))
+	if f == nil || e.id < p.first { // its login is not counted any more, or went with a record that had to make room
+		return
+	}
+	if u.firstUse(e.id) {
+		f.Used++
+		moved = time.Duration(max(0, e.used.Load()-e.issued))
+	}
+	f.UsedFor += moved // what passed while it was not in the cache is not known
 }
 
 func (f *Figures) add(g *Figures) {
 	f.Logins += g.Logins
 	f.WhileLive += g.WhileLive
 	f.Checks += g.Checks
-	f.Ended += g.Ended
-	f.NeverUsed += g.NeverUsed
 	f.Used += g.Used
+	f.UsedFor += g.UsedFor
 }
 
 // turn begins the next half day when it is time.
@@ -245,10 +314,25 @@ func (u *usage) turn(now time.Time) {
 	}
 }
 
+// due says whether the cache should be asked for what it saw, which makes checks
+// wait a little: not more than once in a second.
+func (u *usage) due(now time.Time) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if since := now.Sub(u.seen); since >= 0 && since < time.Second {
+		return false
+	}
+	u.seen = now
+	return true
+}
+
 // Usage lists how keys and users used their sessions lately, those with the most
 // needless logins first, and since when that was counted.
 func (s *Service) Usage() (since time.Time, list []Usage) {
 	u := &s.usage
+	if u.due(s.clock()) {
+		s.cache.countAll()
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	list = make([]Usage, 0, len(u.of))

@@ -178,9 +178,8 @@ type UsageRow struct {
 	WhileLiveShare float64    `json:"while_live_share" doc:"of all logins, from 0 to 1"`
 	Checks         int64      `json:"checks" doc:"calls"`
 	LoginsPerCheck float64    `json:"logins_per_check" doc:"1 or more: it logs in before every call"`
-	Ended          int64      `json:"ended" doc:"sessions that are over"`
-	NeverUsed      int64      `json:"never_used" doc:"of them, those without a call"`
-	AgeAtLastUse   Span       `json:"age_at_last_use" doc:"from login to last use, on average of those that are over and were used"`
+	NeverUsed      int64      `json:"never_used" doc:"logins whose token no call over this server was made with so far, however the session ended or whether it did"`
+	AgeAtLastUse   Span       `json:"age_at_last_use" doc:"from login to the last use so far, on average of the others"`
 	CostCommits    int64      `json:"cost_commits" doc:"of the logins while the session before still lived: writes that had to be durable before the answer"`
 	CostRows       int64      `json:"cost_rows" doc:"of them: rows of sessions, of the audit and of sign-ins"`
 	CostHashing    Span       `json:"cost_hashing" doc:"of them: a processor's time for passwords, each at the quickest that one took; API keys are not hashed"`
