@@ -68,6 +68,7 @@ func TestUsageForgets(t *testing.T) {
 		k.restart()
 		k.login(byKey(electaMount()))
 		ahead.Add(13)
+		time.Sleep(5 * time.Second)
 		if u := usageOf(k, k.key); u.Logins != 1 {
 			k.Errorf("after half a day: %+v", u)
 		}
