@@ -112,6 +112,32 @@ func TestLeasedTwice(t *testing.T) {
 	})
 }
 
+// A login whose id was taken is held to the locks of other nodes when it is tried
+// again with another.
+func TestLeasedTwiceWhileLocked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
+		a := byKey(electaMount())
+		first := k.login(a)
+		k.store.again.Store(uint64(first.Session.ID))
+		node := k.node()
+		defer node.Close()
+		wrong := byKey(a.Mount)
+		wrong.Secret = "wrong"
+		locked := false
+		lock := func() {
+			locked = true
+			for range a.Mount.Names.Failures {
+				k.wantLogin(wrong, auth.BadCredentials)
+			}
+		}
+		k.store.onLease.Store(&lock)
+		if err := logsIn(t, node, a); auth.RefusalOf(err).Reason != auth.Locked || !locked {
+			t.Errorf("a login of a name that was locked meanwhile (%v): %v", locked, err)
+		}
+	})
+}
+
 func logsIn(t *testing.T, s *auth.Service, a *auth.Attempt) error {
 	_, err := s.Login(t.Context(), a)
 	return err

@@ -270,6 +270,8 @@ type faulty struct {
 	news    chan struct{}
 	leases  atomic.Int64
 	again   atomic.Uint64 // leased next, whoever has it
+
+	onLease atomic.Pointer[func()] // if set, runs once, before the next lease
 	writes  atomic.Int64
 
 	// afterRead, if set, runs once when a session was read and before the reader
@@ -341,6 +343,9 @@ func (f *faulty) News() <-chan struct{} { return f.news }
 
 func (f *faulty) Lease(ctx context.Context, n uint64) (auth.SessionID, error) {
 	f.leases.Add(1)
+	if hook := f.onLease.Swap(nil); hook != nil {
+		(*hook)()
+	}
 	if first := f.again.Swap(0); first != 0 {
 		return auth.SessionID(first), nil
 	}
