@@ -5,8 +5,9 @@ package loopback
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"strconv"
 )
@@ -27,7 +28,9 @@ func FreeAddr(ctx context.Context) (string, error) {
 	var config net.ListenConfig
 	var err error
 	for range tries {
-		port := lowest + rand.IntN(highest-lowest+1) //nolint:gosec // two that choose the same need not be kept from it by an enemy
+		var b [4]byte
+		_, _ = rand.Read(b[:]) // never fails
+		port := lowest + int(binary.BigEndian.Uint32(b[:])%(highest-lowest+1))
 		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		var l net.Listener
 		// At every address: some programs that are told a port listen at all of them.

@@ -184,11 +184,12 @@ func goesOn(t testing.TB, s auth.Store, was map[string][]move.Row, latest auth.S
 	accounts, principals := map[auth.AccountID]bool{}, map[auth.PrincipalID]bool{}
 	var user auth.PrincipalID
 	for _, r := range was["feed"] { // everything that ever had an id was announced
-		switch auth.NoticeKind(r[1].(int64)) {
-		case auth.ChangedAccount:
-			accounts[auth.AccountID(r[2].(int64))] = true
-		case auth.ChangedPrincipal:
-			principals[auth.PrincipalID(r[2].(int64))] = true
+		kind, id := auth.NoticeKind(r[1].(int64)), r[2].(int64)
+		if kind == auth.ChangedAccount {
+			accounts[auth.AccountID(id)] = true
+		}
+		if kind == auth.ChangedPrincipal {
+			principals[auth.PrincipalID(id)] = true
 		}
 	}
 	err := s.Update(ctx, func(tx auth.Tx) error {
