@@ -43,6 +43,9 @@ func populate(t testing.TB, s auth.Store) auth.SessionID {
 	}
 	first, err := s.Lease(ctx, 10)
 	must(err)
+	seal, err := s.AuditSeal(ctx)
+	must(err)
+	must(s.SetAuditSeal(ctx, seal, fmt.Sprint("sealed ", first)))
 	p := &people{suffix: fmt.Sprint(first), at: moment.Add(time.Duration(first) * time.Second)}
 	must(s.Update(ctx, p.put))
 	for i := range 6 {
@@ -167,7 +170,7 @@ func varied(t testing.TB, all map[string][]move.Row) {
 			for _, r := range all[table.Name] {
 				seen[fmt.Sprintf("%#v", r[i])] = true
 			}
-			if len(seen) < 2 {
+			if len(seen) < 2 && (table.Name != "audit_seal" || len(seen) == 0) { // which has one row
 				t.Errorf("column %s of table %s is not tested: %v", c.Name, table.Name, seen)
 			}
 		}
