@@ -41,12 +41,12 @@ type cached struct {
 	ends    atomic.Int64 // never: math.MaxInt64
 	cap     int64
 	used    atomic.Int64 // for eviction; coarse
+	counted int64        // the last use that was counted; at first when it came here. The shard's lock holds it
 	idle    time.Duration
 	uses    int32
 	onNew   bool
 	touched atomic.Bool   // ends moved since it was last handed to the store
 	checks  atomic.Uint32 // since they were last counted, see usage; and gone
-	counted int64         // the last use that was counted; at first when it came here. The shard's lock holds it
 	appAt   atomic.Uint32 // the directory's epoch, plus one, at which the app it was opened with was last found good
 }
 

@@ -15,6 +15,7 @@ import (
 // Errors that callers test with errors.Is.
 var (
 	ErrNewer       = errors.New("the database is of a newer Sallyport")
+	ErrForeign     = errors.New("the database holds tables of another program: give Sallyport a database of its own, or a schema, with search_path in the URL")
 	ErrUnreachable = errors.New("the database cannot be reached or does not answer")
 	ErrReadOnly    = errors.New("the database takes no writes: it is a replica, or was made read-only")
 	ErrFull        = errors.New("the database's disk is full: make room, nothing was written")
@@ -80,7 +81,7 @@ func explain(tried string, err error) error {
 // isOurs says that an error already says what callers test for.
 func isOurs(err error) bool {
 	for _, known := range []error{auth.ErrBusy, auth.ErrClosed, auth.ErrInvalid, auth.ErrNotFound, auth.ErrConflict, auth.ErrExists,
-		ErrUnknown, ErrUnreachable, ErrNewer, move.ErrUnfinished, move.ErrNotEmpty, move.ErrSchema} {
+		ErrUnknown, ErrUnreachable, ErrNewer, ErrForeign, move.ErrUnfinished, move.ErrNotEmpty, move.ErrSchema} {
 		if errors.Is(err, known) {
 			return true
 		}

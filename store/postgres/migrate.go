@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"regexp"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -40,6 +41,7 @@ const (
 type schema struct {
 	files  fs.FS
 	newest int64
+	tables []string // that the first migration makes
 }
 
 // newSchema is that of files; nil: this program's own.
@@ -50,8 +52,41 @@ func newSchema(files fs.FS) (s schema, err error) {
 		}
 	}
 	list, err := fs.Glob(s.files, "*.sql")
+	if err != nil {
+		return s, err
+	}
 	s.newest = int64(len(list))
+	first, err := fs.ReadFile(s.files, list[0])
+	for _, m := range createTable.FindAllSubmatch(first, -1) {
+		s.tables = append(s.tables, string(m[1]))
+	}
 	return s, err
+}
+
+var createTable = regexp.MustCompile(`(?m)^CREATE TABLE (\w+)`)
+
+// owned refuses a database whose tables are another program's: they have our names,
+// or its migrations are counted as ours are. Whoever sees our tables sees their
+// version too, since both are written at once.
+func (s *schema) owned(ctx context.Context, conn *pgx.Conn) error {
+	rows, err := conn.Query(ctx, "SELECT table_name::text FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = ANY ($1) ORDER BY 1", s.tables)
+	if err != nil {
+		return err
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	have, err := version(ctx, conn)
+	switch {
+	case err != nil:
+		return err
+	case have == 0 && len(found) > 0:
+		return fmt.Errorf("%w (table %s)", ErrForeign, found[0])
+	case have > 0 && len(found) < len(s.tables):
+		return fmt.Errorf("%w (it counts %d migrations and lacks tables of the first)", ErrForeign, have)
+	}
+	return nil
 }
 
 // migrating is the advisory lock under which one node brings the schema up to
@@ -61,6 +96,9 @@ const migrating = 0x73616c6c79 // "sally"
 
 // migrate brings the schema to this program's version and refuses a newer one.
 func (s *schema) migrate(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig, log *slog.Logger) error {
+	if err := s.owned(ctx, conn); err != nil {
+		return err
+	}
 	if have, err := version(ctx, conn); err != nil || have >= s.newest {
 		return s.check(have, err)
 	}
@@ -79,7 +117,8 @@ func (s *schema) migrate(ctx context.Context, conn *pgx.Conn, config *pgx.ConnCo
 }
 
 // Schema looks at a database and changes nothing: the version of its schema, 0 if
-// there is none yet, and the one that this program brings it to.
+// there is none yet, and the one that this program brings it to. It wraps [ErrForeign]
+// too.
 func Schema(ctx context.Context, url string) (have, known int64, err error) {
 	config, err := parse(url)
 	if err != nil {
@@ -94,7 +133,9 @@ func Schema(ctx context.Context, url string) (have, known int64, err error) {
 		return 0, 0, explain("looking at "+Redact(url), answered(err, true))
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	have, err = version(ctx, conn)
+	if err = own.owned(ctx, conn); err == nil {
+		have, err = version(ctx, conn)
+	}
 	return have, own.newest, explain("looking at "+Redact(url), answered(err, conn.IsClosed()))
 }
 

@@ -328,3 +328,25 @@ func TestStartedTogether(t *testing.T) {
 		}
 	}
 }
+
+// TestForeign: a database with tables of another program is left as it is, whether
+// they have names of ours or are counted by the same means.
+func TestForeign(t *testing.T) {
+	for what, statement := range map[string]string{
+		"a table of ours": "CREATE TABLE sessions (id text)",
+		"its own migrations": "CREATE TABLE goose_db_version (version_id bigint, is_applied boolean); CREATE TABLE accounts (id text); " +
+			"INSERT INTO goose_db_version VALUES (0, true), (3, true)",
+	} {
+		t.Run(what, func(t *testing.T) {
+			url := inSchema(t, t.TempDir())
+			exec(t, url, statement)
+			if _, err := Open(t.Context(), Options{URL: url}); !errors.Is(err, ErrForeign) {
+				t.Errorf("it is opened: %v", err)
+			}
+			if _, _, err := Schema(t.Context(), url); !errors.Is(err, ErrForeign) {
+				t.Errorf("its schema is looked at: %v", err)
+			}
+			exec(t, url, "CREATE TABLE turns (name text)") // which would be there had it been migrated
+		})
+	}
+}

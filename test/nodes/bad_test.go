@@ -98,7 +98,7 @@ func TestOtherSchemas(t *testing.T) {
 		why    string
 	}{
 		"newer":  {after: []string{"INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)"}, why: "the database is of a newer Sallyport: its schema has version 99"},
-		"theirs": {before: []string{"CREATE TABLE sessions (id text, owner text)", "INSERT INTO sessions VALUES ('a', 'b')"}, why: "sessions"},
+		"theirs": {before: []string{"CREATE TABLE sessions (id text, owner text)", "INSERT INTO sessions VALUES ('a', 'b')"}, why: "the database holds tables of another program"},
 	} {
 		url := c.URL(name)
 		sql(t, c.URL("postgres"), "CREATE DATABASE "+name)
