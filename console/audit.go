@@ -19,7 +19,7 @@ type auditPage struct {
 	Kinds  []audit.Kind
 	Items  []api.Event
 	Next   string
-	Query  string // of the filter, for the export
+	Export string // the page that exports what is asked for
 	Narrow bool   // something is asked for
 }
 
@@ -68,7 +68,7 @@ func (v *visit) audit() error {
 			kept.Set(name, value)
 		}
 	}
-	v.show(http.StatusOK, "audit", "Audit", &auditPage{Filter: kept, Kinds: auditKinds, Items: list.Items, Next: list.Next, Query: kept.Encode(), Narrow: len(kept) > 0})
+	v.show(http.StatusOK, "audit", "Audit", &auditPage{Filter: kept, Kinds: auditKinds, Items: list.Items, Next: list.Next, Export: (&url.URL{Path: "/audit/export.csv", RawQuery: kept.Encode()}).String(), Narrow: len(kept) > 0})
 	return nil
 }
 

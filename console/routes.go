@@ -13,9 +13,15 @@ type route struct {
 	tokenless  bool // it changes nothing, however it is asked for
 }
 
-// routes are all pages. A form is shown and taken at one address.
+// routes are all pages. A form is shown and taken at one address. Where an operation has
+// a dry run, the form shows what that says, and whoever may ask for it may look.
 func routes() (list []route) {
 	page := func(path string, op *api.Operation, run func(*visit) error) {
+		if op.DryRun != "" {
+			looked := *op
+			looked.Right = op.DryRun
+			op = &looked
+		}
 		list = append(list, route{pattern: "GET " + path, op: op, run: run})
 	}
 	act := func(path string, op *api.Operation, run func(*visit) error) {

@@ -16,7 +16,7 @@ type sessionsPage struct {
 	Items    []api.Session
 	Next     string
 	Of       string // whose they are, in words; "": everybody's
-	EndAll   string // query of the page that ends all of them; "": of too many to say
+	EndAll   string // the page that ends all of them; "": of too many to say
 }
 
 // sessions lists sessions.
@@ -33,7 +33,7 @@ func (v *visit) sessions() error {
 		if err := v.nameWhose(f, who); err != nil {
 			return err
 		}
-		p.Of, p.EndAll = f.Facts[0].Name+" "+f.Facts[0].Value, whoseQuery(who)
+		p.Of, p.EndAll = f.Facts[0].Name+" "+f.Facts[0].Value, "/sessions/end-all?"+whoseQuery(who)
 	}
 	list, err := ask(v, (*admin.Admin).SessionList, p.Query)
 	if err != nil {
@@ -122,6 +122,9 @@ func (v *visit) sessionEndAll() error {
 		return err
 	}
 	f := &form{Title: "End all sessions", Submit: "End them now", Intro: "Calls with their tokens are refused at once here, and within a second on every other node. Whoever has the secret can log in again."}
+	if !admin.May(v.by, &api.SessionEndAll.Operation) {
+		f.Title, f.Submit, f.Intro = "What would end", "", ""
+	}
 	if err := v.nameWhose(f, who); err != nil {
 		return err
 	}
