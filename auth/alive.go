@@ -25,7 +25,7 @@ func (s *Service) Alive(ctx context.Context, checked *Session) (bool, error) {
 		return true, nil
 	}
 	e := s.cache.get(checked.ID)
-	if e == nil || !s.feed.fresh(now) || e.who.live.dead.Load() {
+	if !e.believed(now, s.feed.fresh(now)) {
 		var err error
 		if e, err = s.load(ctx, checked.ID); err != nil {
 			return unlessGone(err)

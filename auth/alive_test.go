@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sallyport/sallyport/auth"
@@ -164,6 +165,35 @@ func TestWithin(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		if got := reason(t, k.service.Within(k.Context(), who["west"], "ACME")); got != auth.Unavailable {
 			t.Errorf("without the store: %q", got)
+		}
+	})
+}
+
+// A session that another node keeps in use goes on where it was last used so long ago
+// that its idle span is over by what is remembered there.
+func TestIdleSpanOverNodes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
+		m := electaMount()
+		m.Policy = auth.Policy{Idle: time.Minute, Span: time.Hour}
+		a := byKey(m)
+		b := bearer(a, k.login(a))
+		other := k.node()
+		defer other.Close()
+		checked := k.checked(b)
+		time.Sleep(50 * time.Second)
+		if got := k.check(other, b); got != "" {
+			t.Fatalf("where it is in use: %q", got)
+		}
+		time.Sleep(11 * time.Second) // before the cache is swept
+		if !k.alive(k.service, checked) {
+			t.Error("a call under way is cut where it was not used")
+		}
+		k.wantCheck(b, "")
+		time.Sleep(time.Minute)
+		k.wantCheck(b, auth.UnknownToken)
+		if got := k.check(other, b); got != auth.UnknownToken {
+			t.Errorf("when nobody has used it: %q", got)
 		}
 	})
 }

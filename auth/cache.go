@@ -257,6 +257,12 @@ func (e *cached) session() Session {
 			Idle: e.idle, Uses: int(e.uses), ExpireOnNew: e.onNew}}
 }
 
+// believed says whether memory answers, and not the store. An idle span that is over
+// here may go on: another node may have used the session since.
+func (e *cached) believed(now int64, fresh bool) bool {
+	return e != nil && fresh && !e.who.live.dead.Load() && (e.idle == 0 || now < e.ends.Load() || now >= e.cap)
+}
+
 // use moves the end of an idle span. It returns false when the session had
 // ended already, and whether the store should hear of it.
 func (e *cached) use(now int64) (alive, note bool) {

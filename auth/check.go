@@ -99,7 +99,7 @@ func (s *Service) find(ctx context.Context, b *Bearer) (_ *cached, now int64, re
 			continue
 		}
 		e, remembered := s.cache.get(SessionID(t.ID)), true
-		if e == nil || !fresh || e.who.live.dead.Load() {
+		if !e.believed(now, fresh) {
 			if !s.ids.plausible(SessionID(t.ID)) || !keys.Authentic(b.Form, i, &t) {
 				continue
 			}

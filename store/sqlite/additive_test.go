@@ -133,7 +133,9 @@ func everything(s *Store, id auth.SessionID) error {
 	if err != nil {
 		return err
 	}
-	set := auth.WriteSet{Begin: []auth.SessionRow{session(id, 7)}, Guards: []auth.GuardChange{{GuardRow: auth.GuardRow{Key: auth.GuardKey{byte(id), byte(id >> 8), byte(id >> 16)}, Failures: 1}}},
+	row := session(id, 7)
+	row.Ends = time.Now().Add(time.Hour) // others sweep meanwhile
+	set := auth.WriteSet{Begin: []auth.SessionRow{row}, Guards: []auth.GuardChange{{GuardRow: auth.GuardRow{Key: auth.GuardKey{byte(id), byte(id >> 8), byte(id >> 16)}, Failures: 1}}},
 		HandOffs: []auth.HandOffRow{{ID: id, Expires: time.Now().Add(time.Hour)}}, SignIns: []auth.SignIn{{User: 1}}, Used: []auth.KeyUse{{Key: 1}}}
 	_, err = s.Apply(ctx, &set)
 	if err != nil {
