@@ -244,8 +244,13 @@ func (s *Service) throttle(ctx context.Context, a *Attempt, settled *settled, no
 }
 
 // refuse writes that an attempt was not judged, or tells nothing of it, and returns
-// the refusal once that is durable. What costs nothing to cause is tallied.
+// the refusal once that is durable. What costs nothing to cause is tallied. That the
+// store did not answer is not for the store: whoever waited for that would wait again.
 func (s *Service) refuse(ctx context.Context, a *Attempt, now time.Time, refusal *Refusal) error {
+	if refusal.Reason == Unavailable {
+		s.log.Error("a login could not be judged", "dialect", a.Mount.Dialect, "request", a.Origin.Request, "error", refusal.Cause)
+		return refusal
+	}
 	e := s.refusalEvent(a, now, refusal)
 	if refusal.costsNothing() && !s.tally.first(&e, refusal, now) {
 		return refusal

@@ -117,6 +117,27 @@ func (w *writer) run() {
 			w.group[i] = nil
 			r.done <- struct{}{}
 		}
+		if w.away {
+			w.giveUp()
+		}
+	}
+}
+
+// giveUp answers those who came while a commit found out that the database is away.
+// They have waited as long as that took, and a try for each group of them would have
+// the last wait as often as there are groups. Nothing of them was sent.
+func (w *writer) giveUp() {
+	for {
+		select {
+		case r, ok := <-w.requests:
+			if !ok {
+				return
+			}
+			r.err = fmt.Errorf("postgres: writing: %w", ErrUnreachable)
+			r.done <- struct{}{}
+		default:
+			return
+		}
 	}
 }
 
