@@ -53,10 +53,10 @@ func (s *Service) Login(ctx context.Context, a *Attempt) (_ Grant, err error) {
 	}
 	settled := s.guard.passed(now, &place)
 	if settled.use, err = s.countLogin(ctx, v.who, a.Mount.FairUse, now); err != nil {
-		return Grant{}, s.throttle(ctx, a, &settled, now, Refuse(Unavailable, fmt.Errorf("counting for fair use: %w", err)))
+		return Grant{}, s.throttle(ctx, a, &v, &settled, now, Refuse(Unavailable, fmt.Errorf("counting for fair use: %w", err)))
 	}
 	if settled.use.over && a.Mount.FairUse.Answer == AnswerRefuse {
-		return Grant{}, s.throttle(ctx, a, &settled, now, &Refusal{Reason: Throttled, RetryAfter: settled.use.until})
+		return Grant{}, s.throttle(ctx, a, &v, &settled, now, &Refusal{Reason: Throttled, RetryAfter: settled.use.until})
 	}
 	grant, err := s.begin(ctx, a, &v, &settled, now)
 	if err == nil && settled.use.over {
@@ -69,7 +69,7 @@ func (s *Service) Login(ctx context.Context, a *Attempt) (_ Grant, err error) {
 func (s *Service) begin(ctx context.Context, a *Attempt, v *verdict, settled *settled, now time.Time) (Grant, error) {
 	room, free, refusal := s.room(ctx, a.Mount, v, now)
 	if refusal != nil {
-		return Grant{}, s.throttle(ctx, a, settled, now, refusal)
+		return Grant{}, s.throttle(ctx, a, v, settled, now, refusal)
 	}
 	defer free()
 	settled.room = room
@@ -112,7 +112,7 @@ func (s *Service) issue(ctx context.Context, a *Attempt, v *verdict, settled *se
 		grant, refusal, err := s.issueAs(ctx, id, a, v, settled, now)
 		switch {
 		case refusal != nil:
-			return Grant{}, s.refuse(ctx, a, now, refusal)
+			return Grant{}, s.refuseRight(ctx, a, v, now, refusal)
 		case err == nil:
 			written = true
 			return grant, nil
@@ -232,13 +232,22 @@ func (s *Service) refuseJudged(ctx context.Context, a *Attempt, settled *settled
 
 // throttle refuses an attempt whose secret was right, which it tells: so only if
 // nobody has locked the name.
-func (s *Service) throttle(ctx context.Context, a *Attempt, settled *settled, now time.Time, refusal *Refusal) error {
+func (s *Service) throttle(ctx context.Context, a *Attempt, v *verdict, settled *settled, now time.Time, refusal *Refusal) error {
 	locked, err := s.confirm(ctx, settled)
 	switch {
 	case err != nil:
 		refusal = unwritten("asking for locks", err)
 	case locked != nil:
 		refusal = locked
+	}
+	return s.refuseRight(ctx, a, v, now, refusal)
+}
+
+// refuseRight is refuse for an attempt whose secret was right. One that is throttled is
+// told of by whose secret it was, as nothing of that is for guessing.
+func (s *Service) refuseRight(ctx context.Context, a *Attempt, v *verdict, now time.Time, refusal *Refusal) error {
+	if refusal.Reason == Throttled {
+		refusal.who = v.who
 	}
 	return s.refuse(ctx, a, now, refusal)
 }
@@ -267,6 +276,9 @@ func (s *Service) refusalEvent(a *Attempt, now time.Time, refusal *Refusal) audi
 	}
 	if refusal.subject != "" {
 		e.Subject = refusal.subject
+	}
+	if refusal.who != nil {
+		about(&e, refusal.who)
 	}
 	return e
 }

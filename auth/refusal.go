@@ -43,6 +43,10 @@ type Refusal struct {
 
 	subject string  // name of the key whose secret was right all the same; for the audit
 	locked  claimed // the name or address that is locked
+
+	// who it is whose secret was right, where that is no secret: of what is refused
+	// for fair use or a cap.
+	who *Identity
 }
 
 // Error is for the log.

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -23,15 +24,16 @@ type tally struct {
 func (r *Refusal) costsNothing() bool { return r.Reason != BadCredentials && r.Reason != Inactive }
 
 // tallied is what makes two such refusals one kind: the name or address that was
-// locked; where none was, the mount and the address it came from. Never what the
-// attempt claims beside it: there are as many names as an outsider likes.
+// locked; where none was, whose secret was right; where none was judged, the mount
+// and the address it came from. Never what the attempt claims beside it: there are as
+// many names as an outsider likes.
 type tallied struct {
 	of     claimed
 	reason Reason
 }
 
 type counted struct {
-	event audit.Event // the newest
+	event audit.Event // the newest, with what all have in common
 	since time.Time   // of the event that was written
 	more  int         // refusals since
 }
@@ -44,7 +46,11 @@ const (
 // first says whether a refusal is to be written now, and counts it if not.
 func (t *tally) first(e *audit.Event, refusal *Refusal, now time.Time) bool {
 	k := tallied{refusal.locked, refusal.Reason}
-	if k.of == (claimed{}) {
+	switch {
+	case k.of != (claimed{}):
+	case refusal.who != nil:
+		k.of = claimed{e.Mount, "principal", strconv.FormatInt(int64(refusal.who.Principal), 10)}
+	default:
 		k.of = claimed{e.Mount, "address", e.Source}
 	}
 	t.mu.Lock()
@@ -61,9 +67,32 @@ func (t *tally) first(e *audit.Event, refusal *Refusal, now time.Time) bool {
 		t.kinds[k] = &counted{since: now}
 		return true
 	}
+	if c.more > 0 {
+		shared(e, &c.event)
+	}
 	c.event = *e
 	c.more++
 	return false
+}
+
+// shared leaves in e of who, whence and why only what another event says too, so that
+// no refusal is booked on whom it was none of.
+func shared(e, other *audit.Event) {
+	for _, f := range [...]struct {
+		of   *string
+		same bool
+	}{
+		{&e.Tenant, e.Tenant == other.Tenant},
+		{&e.Account, e.Tenant == other.Tenant && e.Account == other.Account && e.Subject == other.Subject},
+		{&e.Subject, e.Tenant == other.Tenant && e.Account == other.Account && e.Subject == other.Subject},
+		{&e.Actor, e.Actor == other.Actor},
+		{&e.Source, e.Source == other.Source},
+		{&e.Detail, e.Detail == other.Detail},
+	} {
+		if !f.same {
+			*f.of = ""
+		}
+	}
 }
 
 // due takes out what was counted for long enough. all takes everything.
