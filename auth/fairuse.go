@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -16,12 +17,37 @@ type principalState struct {
 	latest SessionID // the one that ends last; 0: none alive
 	ends   time.Time // of latest; zero: never
 
-	hour     time.Time // when the counted hour began
-	logins   int       // in it, while an earlier session was alive
-	reported bool      // in it
+	budgets  []budget  // one of each mount that was logged in over in the last hour
 	noted    time.Time // when the last use was last handed to the store
 	signedIn time.Time // a user's last login over this node
 	step     int64     // of the newest code of a second factor that was used
+}
+
+// budget is what was used of the fair use of one mount.
+type budget struct {
+	mount    string
+	hour     time.Time // when the counted hour began
+	logins   int       // in it, while an earlier session was alive
+	reported bool      // in it
+}
+
+// over says whether the counted hour is.
+func (b *budget) over(now time.Time) bool {
+	return now.Sub(b.hour) >= time.Hour || now.Before(b.hour)
+}
+
+// budget is what was used at a mount in the running hour. It makes room of what is
+// over, so there are no more than mounts that were logged in over. st.mu is held, and
+// the budget good for as long.
+func (st *principalState) budget(mount string, now time.Time) *budget {
+	for i := range st.budgets {
+		if b := &st.budgets[i]; b.mount == mount && !b.over(now) {
+			return b
+		}
+	}
+	st.budgets = slices.DeleteFunc(st.budgets, func(b budget) bool { return b.over(now) })
+	st.budgets = append(st.budgets, budget{mount: mount, hour: now})
+	return &st.budgets[len(st.budgets)-1]
 }
 
 // fairUse is what fair use says of one login.
@@ -35,16 +61,17 @@ type fairUse struct {
 	// when it is exceeded; no Key: nothing.
 	take   Take
 	answer FairAnswer
+	mount  string
 	state  *principalState
 }
 
-// countLogin counts a login against the budget if an earlier session of the
-// principal is still alive. What only the audit tells of is counted by each node;
+// countLogin counts a login against the budget of its mount if an earlier session of
+// the principal is still alive, whichever mount that is of. What only the audit tells of is counted by each node;
 // what a client notices, by all nodes together, in the commit of the login. A node
 // that has not heard of an earlier session of another counts its first login as
 // needed.
-func (s *Service) countLogin(ctx context.Context, p *Identity, budget FairUse, now time.Time) (fairUse, error) {
-	if budget.Logins == 0 {
+func (s *Service) countLogin(ctx context.Context, p *Identity, m *Mount, now time.Time) (fairUse, error) {
+	if m.FairUse.Logins == 0 {
 		return fairUse{}, nil
 	}
 	st := p.live.state
@@ -56,17 +83,16 @@ func (s *Service) countLogin(ctx context.Context, p *Identity, budget FairUse, n
 	if st.latest == 0 || (!st.ends.IsZero() && !now.Before(st.ends)) {
 		return fairUse{}, nil
 	}
-	if now.Sub(st.hour) >= time.Hour || now.Before(st.hour) {
-		st.hour, st.logins, st.reported = now, 0, false
+	b := st.budget(m.Name, now)
+	b.logins++
+	f := fairUse{logins: b.logins, over: b.logins > m.FairUse.Logins, until: b.hour.Add(time.Hour).Sub(now),
+		answer: m.FairUse.Answer, mount: m.Name, state: st}
+	if f.over && !b.reported {
+		f.report, b.reported = true, true
 	}
-	st.logins++
-	f := fairUse{logins: st.logins, over: st.logins > budget.Logins, until: st.hour.Add(time.Hour).Sub(now)}
-	if f.over && !st.reported {
-		f.report, st.reported = true, true
-	}
-	if !f.over && budget.Answer != AnswerReport {
-		key := guardKey(claimed{kind: "logins of", name: strconv.FormatInt(int64(p.Principal), 10)})
-		f.take, f.answer, f.state = Take{Key: key, Most: budget.Logins, At: now, Until: now.Add(time.Hour)}, budget.Answer, st
+	if !f.over && f.answer != AnswerReport {
+		key := guardKey(claimed{m.Name, "logins of", strconv.FormatInt(int64(p.Principal), 10)})
+		f.take = Take{Key: key, Most: m.FairUse.Logins, At: now, Until: now.Add(time.Hour)}
 	}
 	return f, nil
 }
@@ -77,8 +103,9 @@ func (f *fairUse) used(row *GuardRow, now time.Time) *Refusal {
 	st := f.state
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	f.over, f.report, f.logins, f.until = true, !st.reported, row.Failures+1, row.Forget.Sub(now)
-	st.hour, st.logins, st.reported = row.Last, max(st.logins, f.logins), true
+	b := st.budget(f.mount, now)
+	f.over, f.report, f.logins, f.until = true, !b.reported, row.Failures+1, row.Forget.Sub(now)
+	b.hour, b.logins, b.reported = row.Last, max(b.logins, f.logins), true
 	f.take = Take{}
 	if f.answer == AnswerRefuse {
 		return &Refusal{Reason: Throttled, RetryAfter: f.until}
@@ -140,7 +167,7 @@ func (st *principalState) useNoted(now time.Time) bool {
 func (st *principalState) quiet(now time.Time) bool {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	return now.Sub(st.hour) >= time.Hour && now.Sub(st.noted) >= lastUsedGrain
+	return !slices.ContainsFunc(st.budgets, func(b budget) bool { return !b.over(now) }) && now.Sub(st.noted) >= lastUsedGrain
 }
 
 // ended notes that a session is over.

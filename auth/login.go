@@ -52,7 +52,7 @@ func (s *Service) Login(ctx context.Context, a *Attempt) (_ Grant, err error) {
 		return Grant{}, s.refuse(ctx, a, now, refusal)
 	}
 	settled := s.guard.passed(now, &place)
-	if settled.use, err = s.countLogin(ctx, v.who, a.Mount.FairUse, now); err != nil {
+	if settled.use, err = s.countLogin(ctx, v.who, a.Mount, now); err != nil {
 		return Grant{}, s.throttle(ctx, a, &v, &settled, now, Refuse(Unavailable, fmt.Errorf("counting for fair use: %w", err)))
 	}
 	if settled.use.over && a.Mount.FairUse.Answer == AnswerRefuse {
