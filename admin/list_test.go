@@ -148,6 +148,30 @@ func TestUsageIsRanked(t *testing.T) {
 	}
 }
 
+// Who is refused all day is the first, however few of its logins there are.
+func TestUsageShowsWhoIsRefused(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	free := &auth.Mount{Name: "free", Dialect: "electa", Policy: auth.Policy{Span: time.Hour}}
+	k.mountElecta = free
+	for range 4 {
+		k.login(100, k.secrets[clientWest])
+	}
+	held := *free
+	held.Name, held.FairUse = "held", auth.FairUse{Logins: 1, Answer: auth.AnswerRefuse}
+	a := k.attempt(100, k.secrets[clientWest])
+	a.Mount = &held
+	for i := range 4 {
+		if _, err := k.service.Login(t.Context(), a); (err == nil) != (i == 0) {
+			t.Fatalf("login %d over the budget: %v", i, err)
+		}
+	}
+	u, err := k.as(auditorWest).UsageList(t.Context(), api.UsageQuery{})
+	if err != nil || len(u.Items) != 1 || u.Items[0].Principal != k.key || u.Items[0].Refused != 3 || u.Items[0].Logins != 6 || u.Items[0].WhileLive != 5 {
+		t.Errorf("%+v, %v", u, err)
+	}
+}
+
 // Logins are told apart by dialect, and what those without need cost is told: more for
 // passwords. Who signs in to the console is no client that logs in too often.
 func TestUsageTellsDialectsAndCost(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport/sallyport/auth"
 )
 
-// UsageList ranks keys and users by the logins that they did not need.
+// UsageList ranks keys and users by the logins that they did not need or were refused.
 func (a *Admin) UsageList(ctx context.Context, by *auth.Caller, from auth.Origin, in api.UsageQuery) (out api.Usage, err error) {
 	c, err := a.begin(ctx, &api.UsageList.Operation, by, from)
 	if err != nil {
@@ -43,7 +43,7 @@ func (a *Admin) UsageList(ctx context.Context, by *auth.Caller, from auth.Origin
 func wireUsage(u *auth.Usage, who *auth.Identity) api.UsageRow {
 	row := api.UsageRow{Principal: int64(u.Principal), Kind: kindOf(who), Subject: who.Subject, Account: int64(who.Account.ID), Path: who.PathRefs,
 		Dialects: []api.Dialogue{}, Logins: int64(u.Logins), WhileLive: int64(u.WhileLive), WhileLiveShare: float64(u.WhileLive) / float64(max(u.Logins, 1)),
-		Checks: int64(u.Checks), LoginsPerCheck: float64(u.Logins) / float64(max(u.Checks, 1)), NeverUsed: int64(u.NeverUsed()),
+		Refused: int64(u.Refused), Checks: int64(u.Checks), LoginsPerCheck: float64(u.Logins) / float64(max(u.Checks, 1)), NeverUsed: int64(u.NeverUsed()),
 		CostCommits: int64(u.Cost.Commits), CostRows: int64(u.Cost.Rows), CostHashing: api.Span(u.Cost.Hashing.Round(time.Millisecond)),
 		LastLogin: u.LastLogin, Sources: []api.SourceOf{}}
 	if u.Used > 0 {

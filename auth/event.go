@@ -50,7 +50,7 @@ func about(e *audit.Event, who *Identity) {
 // than it needs to.
 func fairUseEvent(login audit.Event, use fairUse) audit.Event {
 	e := login
-	e.Kind, e.Session, e.Count = audit.FairUse, 0, use.logins
+	e.Kind, e.Session, e.Reason, e.Count = audit.FairUse, 0, "", use.logins
 	e.Detail = "logs in while an earlier session is alive, more often an hour than the budget of the mount"
 	return e
 }

@@ -97,6 +97,16 @@ func (s *Service) countLogin(ctx context.Context, p *Identity, m *Mount, now tim
 	return f, nil
 }
 
+// untold takes back that the budget's hour was reported, where nothing was written.
+func (f *fairUse) untold(now time.Time) {
+	if !f.report {
+		return
+	}
+	f.state.mu.Lock()
+	defer f.state.mu.Unlock()
+	f.state.budget(f.mount, now).reported = false
+}
+
 // used says that the nodes together have used up the budget, and remembers it: the
 // login is refused, or goes on as one that is over it.
 func (f *fairUse) used(row *GuardRow, now time.Time) *Refusal {

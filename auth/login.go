@@ -95,6 +95,7 @@ func (s *Service) mayLogIn(a *Attempt, v *verdict, now time.Time) *Refusal {
 // issue begins the session. Everything that the login changes is one write set.
 func (s *Service) issue(ctx context.Context, a *Attempt, v *verdict, settled *settled, now time.Time) (Grant, error) {
 	fail := func(err error) (Grant, error) {
+		settled.use.untold(now)
 		r := unwritten("keeping a session", err)
 		s.log.Error("a login could not be kept", "dialect", a.Mount.Dialect, "request", a.Origin.Request, "error", r.Cause)
 		return Grant{}, r
@@ -112,7 +113,7 @@ func (s *Service) issue(ctx context.Context, a *Attempt, v *verdict, settled *se
 		grant, refusal, err := s.issueAs(ctx, id, a, v, settled, now)
 		switch {
 		case refusal != nil:
-			return Grant{}, s.refuseRight(ctx, a, v, now, refusal)
+			return Grant{}, s.refuseRight(ctx, a, v, &settled.use, now, refusal)
 		case err == nil:
 			written = true
 			return grant, nil
@@ -240,31 +241,48 @@ func (s *Service) throttle(ctx context.Context, a *Attempt, v *verdict, settled 
 	case locked != nil:
 		refusal = locked
 	}
-	return s.refuseRight(ctx, a, v, now, refusal)
+	return s.refuseRight(ctx, a, v, &settled.use, now, refusal)
 }
 
 // refuseRight is refuse for an attempt whose secret was right. One that is throttled is
-// told of by whose secret it was, as nothing of that is for guessing.
-func (s *Service) refuseRight(ctx context.Context, a *Attempt, v *verdict, now time.Time, refusal *Refusal) error {
-	if refusal.Reason == Throttled {
-		refusal.who = v.who
+// booked on whose secret it was, in the audit and in the figures, and is told of as any
+// other that is over fair use.
+func (s *Service) refuseRight(ctx context.Context, a *Attempt, v *verdict, use *fairUse, now time.Time, refusal *Refusal) error {
+	if refusal.Reason != Throttled {
+		use.untold(now)
+		return s.refuse(ctx, a, now, refusal)
 	}
-	return s.refuse(ctx, a, now, refusal)
+	refusal.who = v.who
+	s.usage.refused(v.principal, a.Mount.Dialect)
+	if !use.report {
+		return s.refuse(ctx, a, now, refusal)
+	}
+	e := fairUseEvent(s.refusalEvent(a, now, refusal), *use)
+	err := s.refuse(ctx, a, now, refusal, e)
+	if RefusalOf(err) != refusal {
+		use.untold(now)
+	}
+	return err
 }
 
 // refuse writes that an attempt was not judged, or tells nothing of it, and returns
-// the refusal once that is durable. What costs nothing to cause is tallied. That the
-// store did not answer is not for the store: whoever waited for that would wait again.
-func (s *Service) refuse(ctx context.Context, a *Attempt, now time.Time, refusal *Refusal) error {
+// the refusal once that is durable. What costs nothing to cause is tallied; beside is
+// written in any case. That the store did not answer is not for the store: whoever
+// waited for that would wait again.
+func (s *Service) refuse(ctx context.Context, a *Attempt, now time.Time, refusal *Refusal, beside ...audit.Event) error {
 	if refusal.Reason == Unavailable {
 		s.log.Error("a login could not be judged", "dialect", a.Mount.Dialect, "request", a.Origin.Request, "error", refusal.Cause)
 		return refusal
 	}
 	e := s.refusalEvent(a, now, refusal)
-	if refusal.costsNothing() && !s.tally.first(&e, refusal, now) {
+	events := beside
+	if !refusal.costsNothing() || s.tally.first(&e, refusal, now) {
+		events = append([]audit.Event{e}, beside...)
+	}
+	if len(events) == 0 {
 		return refusal
 	}
-	_, err := s.store.Apply(ctx, &WriteSet{Events: []audit.Event{e}})
+	_, err := s.store.Apply(ctx, &WriteSet{Events: events})
 	return s.recorded(a, refusal, err)
 }
 

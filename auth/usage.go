@@ -48,6 +48,11 @@ type Figures struct {
 	Checks    uint64        // of sessions of whatever age
 	Used      uint64        // of the logins, those whose token a call was made with so far
 	UsedFor   time.Duration // from login to the last use so far, summed over those
+
+	// Refused is how many more were refused although the secret was right, for fair use
+	// or a cap. They are none of the logins. Whose those are that were refused before
+	// the secret was looked at, nobody knows.
+	Refused uint64
 }
 
 // NeverUsed is how many of the logins no call was made with so far, whether the
@@ -158,6 +163,16 @@ func (u *usage) login(row *SessionRow, hashed bool) {
 	p.from(row.Source)
 }
 
+// refused counts a login that was refused although its secret was right.
+func (u *usage) refused(id PrincipalID, dialect string) {
+	if dialect == ConsoleDialect {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.get(id).now.Refused++
+}
+
 // compared notes how long a comparison with a password's hash took. Those that had to
 // wait for a place took longer, so that the quickest says what the work is.
 func (u *usage) compared(took time.Duration) {
@@ -239,12 +254,12 @@ func (u *usage) get(id PrincipalID) *used {
 	return p
 }
 
-// evict forgets who logged in least of a random handful.
+// evict forgets who logged in or was refused least of a random handful.
 func (u *usage) evict() {
 	var victim PrincipalID
 	least, n := ^uint64(0), 0
 	for id, p := range u.of {
-		if l := p.now.Logins + p.before.Logins; l < least {
+		if l := p.now.tries() + p.before.tries(); l < least {
 			victim, least = id, l
 		}
 		if n++; n == evictionSamples {
@@ -275,7 +290,7 @@ func (u *usage) add(e *cached, over bool, checks uint64, moved time.Duration) {
 	}
 	p.now.Checks += checks
 	f := p.at(u, fromNanos(e.issued))
-	if f == nil || e.id < p.first { // its login is not counted any more, or went with a record that had to make room
+	if f == nil || p.first == 0 || e.id < p.first { // its login is not counted any more, or went with a record that had to make room
 		return
 	}
 	if u.firstUse(e.id) {
@@ -291,7 +306,14 @@ func (f *Figures) add(g *Figures) {
 	f.Checks += g.Checks
 	f.Used += g.Used
 	f.UsedFor += g.UsedFor
+	f.Refused += g.Refused
 }
+
+// tries are the logins and those that were refused.
+func (f *Figures) tries() uint64 { return f.Logins + f.Refused }
+
+// needless are the tries that would not have been needed, or were of no use.
+func (f *Figures) needless() uint64 { return f.WhileLive + f.Refused }
 
 // turn begins the next half day when it is time.
 func (u *usage) turn(now time.Time) {
@@ -308,7 +330,7 @@ func (u *usage) turn(now time.Time) {
 		p.before, p.now = p.now, Figures{}
 		p.over[1], p.over[0] = p.over[0], nil
 		p.sources = nil
-		if p.before.Logins == 0 {
+		if p.before.tries() == 0 {
 			delete(u.of, id)
 		}
 	}
@@ -327,7 +349,7 @@ func (u *usage) due(now time.Time) bool {
 }
 
 // Usage lists how keys and users used their sessions lately, those with the most
-// needless logins first, and since when that was counted.
+// logins that were not needed or were refused first, and since when that was counted.
 func (s *Service) Usage() (since time.Time, list []Usage) {
 	u := &s.usage
 	if u.due(s.clock()) {
@@ -350,7 +372,7 @@ func (s *Service) Usage() (since time.Time, list []Usage) {
 		list = append(list, one)
 	}
 	slices.SortFunc(list, func(a, b Usage) int {
-		return cmp.Or(cmp.Compare(b.WhileLive, a.WhileLive), cmp.Compare(b.Logins, a.Logins), cmp.Compare(a.Principal, b.Principal))
+		return cmp.Or(cmp.Compare(b.needless(), a.needless()), cmp.Compare(b.Logins, a.Logins), cmp.Compare(a.Principal, b.Principal))
 	})
 	return u.since, list
 }

@@ -49,7 +49,7 @@ func (v *visit) overview() (err error) {
 		return err
 	}
 	for _, row := range use.Items {
-		if row.WhileLive > 0 {
+		if row.WhileLive > 0 || row.Refused > 0 {
 			p.Usage = append(p.Usage, row)
 		}
 	}

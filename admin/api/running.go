@@ -162,7 +162,7 @@ type UsageQuery struct {
 // Usage is a ranking.
 type Usage struct {
 	Since time.Time  `json:"since" doc:"of what is counted"`
-	Items []UsageRow `json:"items" doc:"who logs in without need most, first"`
+	Items []UsageRow `json:"items" doc:"who logs in without need or is refused most, first"`
 }
 
 // UsageRow is how a key or user used its sessions.
@@ -176,6 +176,7 @@ type UsageRow struct {
 	Logins         int64      `json:"logins" doc:"over all dialects; sign-ins to the console are none"`
 	WhileLive      int64      `json:"while_live" doc:"logins while the session before still lived: these would not have been needed"`
 	WhileLiveShare float64    `json:"while_live_share" doc:"of all logins, from 0 to 1"`
+	Refused        int64      `json:"refused" doc:"logins besides that were refused although the secret was right, for fair use or a cap of sessions; not those that were refused before it was looked at"`
 	Checks         int64      `json:"checks" doc:"calls"`
 	LoginsPerCheck float64    `json:"logins_per_check" doc:"1 or more: it logs in before every call"`
 	NeverUsed      int64      `json:"never_used" doc:"logins whose token no call over this server was made with so far, however the session ended or whether it did"`
@@ -183,7 +184,7 @@ type UsageRow struct {
 	CostCommits    int64      `json:"cost_commits" doc:"of the logins while the session before still lived: writes that had to be durable before the answer"`
 	CostRows       int64      `json:"cost_rows" doc:"of them: rows of sessions, of the audit and of sign-ins"`
 	CostHashing    Span       `json:"cost_hashing" doc:"of them: a processor's time for passwords, each at the quickest that one took; API keys are not hashed"`
-	LastLogin      time.Time  `json:"last_login"`
+	LastLogin      time.Time  `json:"last_login" doc:"0001-01-01T00:00:00Z: all were refused"`
 	Sources        []SourceOf `json:"sources" doc:"the busiest addresses"`
 }
 

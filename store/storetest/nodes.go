@@ -498,8 +498,8 @@ func testNodesFairUse(t *testing.T, s *site) {
 			t.Errorf("node %d does not tell that the budget is used up, but %d", node, budget)
 		}
 	}
-	if n := len(s.events(audit.FairUse)); n != 2 {
-		t.Errorf("%d events of fair use, want one of each node that told, once an hour", n)
+	if n := len(s.events(audit.FairUse)); n != 5 {
+		t.Errorf("%d events of fair use, want one of each node that refused or told, once an hour", n)
 	}
 }
 
