@@ -47,6 +47,9 @@ func decode(r *http.Request, into any) error {
 				if err := parse(name, text, field()); err != nil {
 					return err
 				}
+				if f.Tag.Get("zero") == "no" && field().IsZero() {
+					return invalid(name, "is 1 at least, or not stated")
+				}
 			}
 		}
 		body = body || f.Tag.Get("json") != ""

@@ -108,8 +108,8 @@ func (a *Admin) KeyCreate(ctx context.Context, by *auth.Caller, from auth.Origin
 	if rec.Networks, err = networks(in.Networks); err != nil {
 		return out, err
 	}
-	if in.Expires != nil {
-		rec.Expires = instant(*in.Expires)
+	if rec.Expires, err = a.expiry(in.Expires); err != nil {
+		return out, err
 	}
 	secret := a.service.NewSecret(&rec)
 	err = c.change(ctx, in.Why, func(tx auth.Tx, e *audit.Event) error {
@@ -129,6 +129,18 @@ func (a *Admin) KeyCreate(ctx context.Context, by *auth.Caller, from auth.Origin
 		return out, err
 	}
 	return api.KeyWithSecret{Key: wireKey(&rec), Secret: secret}, nil
+}
+
+// expiry reads when a key is to end; the zero time if that is not stated. One that is
+// over would make a key that nobody can use, or end one without saying so.
+func (a *Admin) expiry(at *time.Time) (time.Time, error) {
+	switch {
+	case at == nil:
+		return time.Time{}, nil
+	case !a.service.Now().Before(instant(*at)):
+		return time.Time{}, invalid("expires", "is over already: state a time to come, or disable the key")
+	}
+	return instant(*at), nil
 }
 
 // putKey writes a key that the caller may make as it is.
@@ -176,6 +188,10 @@ func (a *Admin) KeyRotate(ctx context.Context, by *auth.Caller, from auth.Origin
 	if overlap < 0 || overlap > maxOverlap {
 		return out, invalid("overlap", "is at most %s", api.Span(maxOverlap))
 	}
+	expires, err := a.expiry(in.Expires)
+	if err != nil {
+		return out, err
+	}
 	var secret string
 	var old, fresh auth.Key
 	err = c.change(ctx, in.Why, func(tx auth.Tx, e *audit.Event) error {
@@ -189,7 +205,7 @@ func (a *Admin) KeyRotate(ctx context.Context, by *auth.Caller, from auth.Origin
 		if err := rotatable(&old, now, until); err != nil {
 			return err
 		}
-		fresh = successor(&old, now, in.Expires)
+		fresh = successor(&old, now, expires)
 		if fresh.Name, err = nextName(tx, &old, in.Name); err != nil {
 			return err
 		}
@@ -226,12 +242,12 @@ func rotatable(old *auth.Key, now, until time.Time) error {
 
 // successor is a key like the old one. One that was made to live for a time lives for
 // as long.
-func successor(old *auth.Key, now time.Time, expires *time.Time) auth.Key {
+func successor(old *auth.Key, now, expires time.Time) auth.Key {
 	k := auth.Key{Account: old.Account, Policy: old.Policy, Networks: slices.Clone(old.Networks), Created: now,
 		Role: old.Role, Everywhere: old.Everywhere}
 	switch {
-	case expires != nil:
-		k.Expires = instant(*expires)
+	case !expires.IsZero():
+		k.Expires = expires
 	case !old.Expires.IsZero():
 		k.Expires = now.Add(old.Expires.Sub(old.Created))
 	}
@@ -270,6 +286,9 @@ func (a *Admin) KeyUpdate(ctx context.Context, by *auth.Caller, from auth.Origin
 	}
 	if in.NeverEnds && in.Expires != nil {
 		return out, invalid("never_ends", "and expires cannot both be stated")
+	}
+	if _, err := a.expiry(in.Expires); err != nil {
+		return out, err
 	}
 	err = c.change(ctx, in.Why, func(tx auth.Tx, e *audit.Event) error {
 		k, chain, err := c.key(tx, in.ID)

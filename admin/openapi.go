@@ -169,6 +169,9 @@ func (d *document) field(f reflect.StructField) object {
 		}
 		s["enum"] = list
 	}
+	if f.Tag.Get("zero") == "no" {
+		s["minimum"] = 1
+	}
 	return s
 }
 

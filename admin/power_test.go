@@ -118,10 +118,6 @@ func TestStoppingEndsSessions(t *testing.T) {
 			_, err := c.KeyRotate(k.Context(), api.KeyRotation{ID: k.key, Overlap: new(api.Span(0))})
 			return err
 		},
-		"an end in the past": func(k *kit, c *client.Client) error {
-			_, err := c.KeyUpdate(k.Context(), api.KeyChange{ID: k.key, Expires: new(time.Now().Add(-time.Hour))})
-			return err
-		},
 		"session end": func(k *kit, c *client.Client) error {
 			_, err := c.SessionEnd(k.Context(), api.Removal{ID: k.session})
 			return err

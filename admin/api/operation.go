@@ -72,7 +72,7 @@ func (o *Operation) HasBody() bool {
 // Page is what every list takes.
 type Page struct {
 	After string `query:"after" doc:"where to go on: next of the page before"`
-	Limit int    `query:"limit" doc:"entries a page, at most 1000; 100 if not stated"`
+	Limit int    `query:"limit" zero:"no" doc:"entries a page, at most 1000; 100 if not stated"`
 }
 
 // Bounds of a page.

@@ -93,7 +93,7 @@ type NewKey struct {
 	Name     string     `json:"name"`
 	Policy   string     `json:"policy,omitempty"`
 	Networks []string   `json:"networks,omitempty"`
-	Expires  *time.Time `json:"expires,omitempty"`
+	Expires  *time.Time `json:"expires,omitempty" doc:"a time to come; if not stated it never ends"`
 	Power
 	Note
 }
@@ -103,7 +103,7 @@ type KeyRotation struct {
 	ID      int64      `path:"id"`
 	Name    string     `json:"name,omitempty" doc:"of the new key; if not stated the old one's with a number behind it"`
 	Overlap *Span      `json:"overlap,omitempty" doc:"how long both live, at most 90d; 7d if not stated, 0s ends the old one at once"`
-	Expires *time.Time `json:"expires,omitempty" doc:"of the new key; if not stated it lives as long as the old one was made for"`
+	Expires *time.Time `json:"expires,omitempty" doc:"of the new key, a time to come; if not stated it lives as long as the old one was made for"`
 	Note
 }
 
@@ -112,7 +112,7 @@ type KeyChange struct {
 	ID         int64      `path:"id"`
 	Policy     *string    `json:"policy,omitempty"`
 	Networks   *[]string  `json:"networks,omitempty"`
-	Expires    *time.Time `json:"expires,omitempty"`
+	Expires    *time.Time `json:"expires,omitempty" doc:"a time to come: to end it now, disable it"`
 	NeverEnds  bool       `json:"never_ends,omitempty" doc:"true takes away the end"`
 	Disabled   *bool      `json:"disabled,omitempty"`
 	Role       *string    `json:"role,omitempty"`

@@ -156,7 +156,7 @@ type Verified struct {
 // UsageQuery says whose usage is listed.
 type UsageQuery struct {
 	Account int64 `query:"account" doc:"of this account and those below it; 0: all in reach"`
-	Limit   int   `query:"limit" doc:"at most 1000; 100 if not stated"`
+	Limit   int   `query:"limit" zero:"no" doc:"at most 1000; 100 if not stated"`
 }
 
 // Usage is a ranking.

@@ -19,6 +19,7 @@ type inputFlag struct {
 	value       reflect.Value // the field
 	kind        string        // what the help calls a value
 	words       []string      // the only values there are; none: any
+	noZero      bool          // 0 is no value
 	reference   string        // text of a reference that is to be found; see resolve
 }
 
@@ -68,7 +69,7 @@ func inputFlags(in reflect.Value, out reflect.Type, aside []string) (flags []*in
 		if name == "" || slices.Contains(aside, f.Name) {
 			continue
 		}
-		flag := &inputFlag{name: name, usage: docOf(f, out), value: in.FieldByIndex(f.Index), kind: valueKind(f)}
+		flag := &inputFlag{name: name, usage: docOf(f, out), value: in.FieldByIndex(f.Index), kind: valueKind(f), noZero: f.Tag.Get("zero") == "no"}
 		if words := f.Tag.Get("enum"); words != "" {
 			flag.words = strings.Split(words, "|")
 			flag.usage = strings.TrimPrefix(flag.usage+": "+strings.Join(slices.DeleteFunc(slices.Clone(flag.words), func(w string) bool { return w == "" }), ", "), ": ")
@@ -177,6 +178,9 @@ func (f *inputFlag) Set(text string) error {
 	n, err := strconv.ParseInt(text, 10, v.Type().Bits())
 	if n < 0 {
 		err = strconv.ErrRange
+	}
+	if n == 0 && err == nil && f.noZero {
+		return errors.New("is 1 at least, or not stated")
 	}
 	v.SetInt(n)
 	return plain(err, "is not a whole number")

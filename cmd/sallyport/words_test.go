@@ -95,7 +95,7 @@ func TestInputFlags(t *testing.T) {
 		Overlap  *api.Span  `json:"overlap"`
 		Networks *[]string  `json:"networks"`
 		Disabled *bool      `json:"disabled"`
-		Limit    int        `query:"limit"`
+		Limit    int        `query:"limit" zero:"no"`
 	}
 	flags := map[string]*inputFlag{}
 	for _, f := range inputFlags(reflect.ValueOf(&in).Elem(), reflect.TypeFor[api.Nothing](), nil) {
@@ -108,7 +108,7 @@ func TestInputFlags(t *testing.T) {
 		{"since", "2026-01-31", ""}, {"expires", "2026-01-31T12:00:00+02:00", ""}, {"overlap", "7d12h", ""}, {"network", "10.0.0.0/8", ""},
 		{"network", "192.0.2.1,192.0.2.2", ""}, {"disabled", "false", ""}, {"limit", "7", ""},
 		{"since", "yesterday", "is not a time"}, {"overlap", "-1d", "is not a span"}, {"disabled", "perhaps", "neither true nor false"},
-		{"limit", "-1", "not a whole number"}, {"limit", "1.5", "not a whole number"},
+		{"limit", "-1", "not a whole number"}, {"limit", "1.5", "not a whole number"}, {"limit", "0", "1 at least"},
 	} {
 		err := flags[c.flag].Set(c.text)
 		if (c.err == "") != (err == nil) || (err != nil && !strings.Contains(err.Error(), c.err)) {
