@@ -169,6 +169,7 @@ func TestAuditIsVerified(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
 	k.record(time.Now(), 30)
+	k.sealAll()
 	c := k.as(auditorAll)
 	whole, err := c.AuditVerify(t.Context(), api.VerifyQuery{})
 	if err != nil || !whole.OK || whole.Events != len(k.events()) || whole.First != 1 || whole.Last != int64(whole.Batches) {

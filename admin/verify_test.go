@@ -18,6 +18,27 @@ type resealed struct {
 	auth.Store
 	seals []string // each is read once, the last for ever; none: the real one
 	after func()   // runs once, before the first batches are read
+	none  bool     // there are no batches
+}
+
+// unsealed is a finding at no batch.
+const unsealed = -1
+
+// sealAll seals the audit as a server does within ten seconds.
+func (k *kit) sealAll() {
+	k.Helper()
+	b, err := k.store.Store.AuditBefore(k.Context(), 0, 1)
+	if err != nil || len(b) != 1 {
+		k.Fatal(b, err)
+	}
+	old, err := k.store.AuditSeal(k.Context())
+	if err != nil {
+		k.Fatal(err)
+	}
+	seal := audit.Seal{To: b[0].Head()}
+	if err := k.store.SetAuditSeal(k.Context(), old, k.service.Keys().Sealer("audit").Seal(seal.String())); err != nil {
+		k.Fatal(err)
+	}
 }
 
 func (r *resealed) AuditSeal(ctx context.Context) (string, error) {
@@ -32,6 +53,9 @@ func (r *resealed) AuditSeal(ctx context.Context) (string, error) {
 }
 
 func (r *resealed) Audit(ctx context.Context, seq uint64, limit int) ([]audit.Batch, error) {
+	if r.none {
+		return nil, nil
+	}
 	if f := r.after; f != nil {
 		r.after = nil
 		f()
@@ -87,7 +111,8 @@ func TestVerifyHoldsToTheSeal(t *testing.T) {
 	}{
 		{"whole", whole, "", 0, ""},
 		{"whole, from the middle on", whole, "5.0", 0, ""},
-		{"no server has sealed yet", "", "", 0, ""},
+		{"no seal, sealed or removed", "", "", unsealed, "not sealed: either no server"},
+		{"no seal, from the middle on", "", "5.0", unsealed, "somebody removed the seal"},
 		{"it came further", text(audit.Seal{To: audit.Head{Seq: last.Seq + 1}}), "", int64(last.Seq) + 1, "taken away"},
 		{"it came further, from the middle on", text(audit.Seal{To: audit.Head{Seq: last.Seq + 1}}), "5.0", int64(last.Seq) + 1, "taken away"},
 		{"another chain was sealed", text(audit.Seal{To: other}), "", int64(last.Seq), "made anew"},
@@ -97,12 +122,15 @@ func TestVerifyHoldsToTheSeal(t *testing.T) {
 		{"sealed for something else", keys.Sealer("factor").Seal((&audit.Seal{To: last}).String()), "", 1, "key set"},
 	} {
 		out := verify(&resealed{seals: []string{c.seal}}, api.VerifyQuery{After: c.after})
-		if out.OK != (c.broken == 0) || out.Broken != c.broken || !strings.Contains(out.Reason, c.reason) {
+		if out.OK != (c.broken == 0) || out.Broken != max(c.broken, 0) || !strings.Contains(out.Reason, c.reason) {
 			t.Errorf("%s: %+v", c.what, out)
 		}
 		if want := int64(last.Seq); c.seal == whole && out.Sealed != want {
 			t.Errorf("%s: sealed to %d, want %d", c.what, out.Sealed, want)
 		}
+	}
+	if out := verify(&resealed{seals: []string{""}, none: true}, api.VerifyQuery{}); out.OK || !strings.Contains(out.Reason, "not sealed") {
+		t.Errorf("neither audit nor seal beside accounts: %+v", out)
 	}
 	// The walk has read the seal when retention drops batches, and moves it.
 	drop := func() {

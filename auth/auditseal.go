@@ -17,6 +17,8 @@ import (
 // the database and has no key can put an older state back with its seal, cut off
 // what came since the newest seal, or begin all anew; nothing else.
 
+const sealLabel = "audit" // for ever
+
 const (
 	sealInterval = 10 * time.Second // what comes between two seals can be cut off without a trace
 	headInterval = time.Hour        // between two log lines that say how far the audit is
@@ -35,6 +37,7 @@ type auditSeal struct {
 	wrong   string     // what was last found wrong, and logged
 	logged  time.Time  // when the head was last logged
 	ongoing bool       // sealed at least once
+	noted   bool       // the audit says that it had no seal
 }
 
 // AuditSeal is the audit's newest seal, nil if there is none, and how far this node
@@ -56,7 +59,17 @@ func (s *Service) AuditSeal(ctx context.Context) (seal *audit.Seal, known audit.
 }
 
 func (s *Service) openSeal(text string) (audit.Seal, error) {
-	plain, ok := s.seal.sealer.Open(text)
+	return openSeal(s.seal.sealer, text)
+}
+
+// OpenSeal reads the text beside an audit without a service. The error wraps
+// [audit.ErrBroken] if it was not made under this key set.
+func OpenSeal(keys *secret.Keys, text string) (audit.Seal, error) {
+	return openSeal(keys.Sealer(sealLabel), text)
+}
+
+func openSeal(under interface{ Open(string) (string, bool) }, text string) (audit.Seal, error) {
+	plain, ok := under.Open(text)
 	if !ok {
 		return audit.Seal{}, fmt.Errorf("the seal of the audit was not made with this key set: %w", audit.ErrBroken)
 	}
@@ -106,8 +119,8 @@ func (s *Service) sealOnce(ctx context.Context) error {
 		return err
 	}
 	keys := s.Keys()
-	if len(newest) == 0 && text == "" && t.text == "" {
-		return nil // there is no audit yet
+	if len(newest) == 0 && text == "" && !t.ongoing {
+		return nil // there is no audit yet, or none any more: what comes next shows that
 	}
 	if len(newest) > 0 && t.ongoing && text == t.text && keys == t.keys && t.known.To == newest[0].Head() {
 		return nil // and nothing new
@@ -143,7 +156,7 @@ func (s *Service) nextSeal(ctx context.Context, text string, newest []audit.Batc
 		if t.ongoing {
 			return audit.Seal{}, fmt.Errorf("the seal of the audit was taken away: %w", audit.ErrBroken)
 		}
-		return s.firstSeal(ctx, &newest[0])
+		return s.firstSeal(ctx)
 	}
 	seal, err := s.openSeal(text)
 	if err != nil {
@@ -168,30 +181,59 @@ func (s *Service) nextSeal(ctx context.Context, text string, newest []audit.Batc
 	return audit.Seal{From: seal.From, To: newest[0].Head(), At: s.clock()}, nil
 }
 
-// firstSeal begins where the audit does. If that is not its very beginning, an older
-// version dropped what was before, or somebody took it away: nobody can tell.
-func (s *Service) firstSeal(ctx context.Context, newest *audit.Batch) (audit.Seal, error) {
+// firstSeal begins where the audit does. Whether it is new, an older version left no
+// seal, or somebody took it away, and what else with it, nobody can tell: so the
+// audit itself says that there was none, under the seal that is made here.
+func (s *Service) firstSeal(ctx context.Context) (audit.Seal, error) {
 	oldest, err := s.store.Audit(ctx, 0, 1)
 	if err != nil {
 		return audit.Seal{}, err
 	}
-	seal := audit.Seal{To: newest.Head(), At: s.clock()}
-	if len(oldest) > 0 && oldest[0].Seq > 1 {
+	if len(oldest) == 0 {
+		return audit.Seal{}, fmt.Errorf("all of the audit went while it was sealed: %w", audit.ErrBroken)
+	}
+	if err := s.noteUnsealed(ctx, oldest[0].Seq); err != nil {
+		return audit.Seal{}, err
+	}
+	newest, err := s.store.AuditBefore(ctx, 0, 1)
+	if err != nil || len(newest) == 0 {
+		return audit.Seal{}, errors.Join(err, ctx.Err())
+	}
+	seal := audit.Seal{To: newest[0].Head(), At: s.clock()}
+	if oldest[0].Seq > 1 { // what came before is taken as dropped
 		seal.From = oldest[0].Head()
-		s.log.Warn("the audit had no seal: what came before is taken as dropped by an older version", "first_batch", oldest[0].Seq)
 	}
 	return seal, nil
 }
 
+// noteUnsealed records, once, that there was no seal. It is recorded before the seal
+// is made: one without the other is noticed this way round.
+func (s *Service) noteUnsealed(ctx context.Context, first uint64) error {
+	t := &s.seal
+	if t.noted {
+		return nil
+	}
+	err := s.store.Update(ctx, func(tx Tx) error {
+		return tx.Record(audit.Event{At: s.clock(), Kind: audit.Change, Actor: "server", Reason: "seal",
+			Detail: fmt.Sprintf("the audit had no seal, and is sealed from batch %d on: what came before, and what else is missing, nobody can tell", first)})
+	})
+	if err != nil {
+		return err
+	}
+	t.noted = true
+	s.log.Warn("the audit had no seal: what it has now is taken as all there was, and the audit says so", "first_batch", first)
+	return nil
+}
+
 // reseal is the seal for when batches up to gone are dropped. One that does not
-// open stays, and shows that it was altered.
+// open stays, and shows that it was altered; so does none, see firstSeal.
 func (s *Service) reseal(text string, gone audit.Head) string {
-	seal := audit.Seal{}
-	if text != "" {
-		var err error
-		if seal, err = s.openSeal(text); err != nil {
-			return text
-		}
+	if text == "" {
+		return text
+	}
+	seal, err := s.openSeal(text)
+	if err != nil {
+		return text
 	}
 	seal.From, seal.At = gone, s.clock()
 	if seal.To.Seq < gone.Seq {

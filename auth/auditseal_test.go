@@ -241,11 +241,54 @@ func TestSealOfAnOlderAudit(t *testing.T) {
 		first, _ := k.store.Audit(k.Context(), 0, 1)
 		soon()
 		seal := k.seal()
-		if seal.From != first[0].Head() || first[0].Seq != 4 || !strings.Contains(log.String(), "first_batch=4") {
+		if seal.From != first[0].Head() || !k.says("is sealed from batch 4 on") || first[0].Seq != 4 || !strings.Contains(log.String(), "first_batch=4") {
 			t.Errorf("sealed from %v, and logged\n%s", seal.From, log)
 		}
 		if _, err := seal.Begins(&first[0]); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// says is whether the newest event is the server's, and says so.
+func (k *kit) says(detail string) bool {
+	k.Helper()
+	b, err := k.store.AuditBefore(k.Context(), 0, 1)
+	if err != nil || len(b) != 1 {
+		k.Fatal(b, err)
+	}
+	e, err := b[0].Events()
+	return err == nil && len(e) == 1 && e[0].Kind == audit.Change && e[0].Actor == "server" && e[0].Reason == "seal" && strings.Contains(e[0].Detail, detail)
+}
+
+// Whoever takes the seal away and waits for the next start has a seal again, and an
+// audit that says under it that there was none. Retention makes none on the way.
+func TestSealThatWasTakenAwayIsRecorded(t *testing.T) {
+	sealed(t, func(k *kit, h *handled, log *said) {
+		k.login(byKey(electaMount()))
+		k.login(byKey(electaMount()))
+		soon()
+		whole, err := h.Store.AuditSeal(k.Context())
+		if err != nil || whole == "" || !k.says("is sealed from batch 1 on") {
+			t.Fatalf("the first seal: %q, %v", whole, err)
+		}
+		if err := h.SetAuditSeal(k.Context(), whole, ""); err != nil {
+			t.Fatal(err)
+		}
+		keep := auth.Retention{Audit: time.Nanosecond, Reseal: auth.Reseal(k.service)}
+		if n, err := k.store.Sweep(k.Context(), time.Now(), keep); err != nil || n.Batches == 0 {
+			t.Fatalf("dropped %d, %v", n.Batches, err)
+		}
+		if text, err := h.AuditSeal(k.Context()); text != "" || err != nil {
+			t.Errorf("retention made a seal where there was none: %q, %v", text, err)
+		}
+		if err := k.service.Close(); err != nil || !strings.Contains(log.String(), "the seal of the audit was taken away") {
+			t.Fatalf("%v, and logged\n%s", err, log)
+		}
+		k.service = k.node()
+		soon()
+		if got := k.seal(); got.To != k.newest() || !k.says("is sealed from batch 3 on") || strings.Count(log.String(), "the audit had no seal") != 2 {
+			t.Errorf("sealed %v, and logged\n%s", got, log)
 		}
 	})
 }
@@ -262,7 +305,7 @@ func TestManyNodesSealOnce(t *testing.T) {
 		defer beside.Close()
 		k.login(byKey(electaMount()))
 		time.Sleep(10 * time.Minute)
-		if n := h.puts.Load(); n < 1 || n > 4 { // each once, and once in vain
+		if n := h.puts.Load(); n < 1 || n > 6 { // each once what there is and what both note, and in vain
 			t.Errorf("two nodes sealed %d times what came once", n)
 		}
 		keys, err := k.keys.Rotate()

@@ -88,7 +88,7 @@ func Open(ctx context.Context, store Store, o Options) (*Service, error) {
 	s.ids = ids{store: store, leased: s.usage.leased}
 	s.keys.Store(o.Keys)
 	s.factors = s.Sealer("factor")
-	s.seal.sealer = s.Sealer("audit")
+	s.seal.sealer = s.Sealer(sealLabel)
 	s.defaults(o)
 	now := s.clock()
 	s.usage.turn(now)

@@ -146,7 +146,7 @@ type Verified struct {
 	Last    int64  `json:"last,omitempty" doc:"batch that it came to"`
 	Batches int    `json:"batches"`
 	Events  int    `json:"events"`
-	Broken  int64  `json:"broken,omitempty" doc:"the first batch that is missing, altered or does not follow"`
+	Broken  int64  `json:"broken,omitempty" doc:"the first batch that is missing, altered or does not follow; none though not ok: the audit is not sealed"`
 	Reason  string `json:"reason,omitempty"`
 	Sealed  int64  `json:"sealed,omitempty" doc:"batch up to which the key set vouches for the audit; none: no server has sealed it yet"`
 	Head    string `json:"head,omitempty" doc:"place and link of the last batch: note it elsewhere, and a later walk tells whether anything before it was taken away"`

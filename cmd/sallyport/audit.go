@@ -21,6 +21,9 @@ func newAudit() *cobra.Command {
 			if out.OK {
 				return nil
 			}
+			if out.Broken == 0 {
+				return fmt.Errorf("nothing says that the audit is whole: %s", out.Reason)
+			}
 			return fmt.Errorf("the audit is not whole: batch %d: %s", out.Broken, out.Reason)
 		}}
 	verified := verify.command(to)

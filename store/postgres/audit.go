@@ -75,7 +75,7 @@ func scanBatch(r pgx.CollectableRow) (b audit.Batch, err error) {
 
 const (
 	selectSeal  = "SELECT seal FROM audit_seal WHERE id = 1"
-	beginSeal   = "INSERT INTO audit_seal (id, seal) VALUES (1, $1) ON CONFLICT (id) DO NOTHING"
+	beginSeal   = "INSERT INTO audit_seal (id, seal) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET seal = $1 WHERE audit_seal.seal = ''"
 	replaceSeal = "UPDATE audit_seal SET seal = $2 WHERE id = 1 AND seal = $1"
 )
 

@@ -53,7 +53,7 @@ func TestTamperedAudit(t *testing.T) {
 		}
 		return out
 	}
-	if out := verify(); !out.OK || out.Sealed != 12 || out.Last != 12 {
+	if out := verify(); !out.OK || out.Sealed != 13 || out.Last != 13 {
 		t.Fatalf("untouched: %+v", out)
 	}
 	for _, c := range []struct {
@@ -67,7 +67,7 @@ func TestTamperedAudit(t *testing.T) {
 		{"a link", "UPDATE audit_batches SET chain = decode(repeat('00', 32), 'hex') WHERE seq = 6", 6, "altered"},
 		{"the first", "DELETE FROM audit_batches WHERE seq = 1", 1, "no retention"},
 		{"one in the middle", "DELETE FROM audit_batches WHERE seq = 6", 6, "missing"},
-		{"the last", "DELETE FROM audit_batches WHERE seq = 12", 12, "was sealed"},
+		{"the last", "DELETE FROM audit_batches WHERE seq = 13", 13, "was sealed"},
 		{"all", "DELETE FROM audit_batches", 1, "empty"},
 		{"two swapped", "UPDATE audit_batches a SET at = b.at, body = b.body, chain = b.chain FROM audit_batches b WHERE a.seq + b.seq = 11 AND a.seq IN (5, 6)", 5, "altered"},
 		{"the seal", "UPDATE audit_seal SET seal = 'AAAA' || substr(seal, 5)", 1, "key set"},
@@ -75,7 +75,7 @@ func TestTamperedAudit(t *testing.T) {
 				SELECT seq, body, chain FROM audit_batches WHERE seq = 5
 				UNION ALL SELECT b.seq, x.body, sha256(new.chain || x.body) FROM new JOIN audit_batches b ON b.seq = new.seq + 1,
 					LATERAL (SELECT convert_to(replace(convert_from(b.body, 'UTF8'), 'ann', 'eve'), 'UTF8') AS body) x)
-			UPDATE audit_batches a SET body = new.body, chain = new.chain FROM new WHERE a.seq = new.seq`, 12, "made anew"},
+			UPDATE audit_batches a SET body = new.body, chain = new.chain FROM new WHERE a.seq = new.seq`, 13, "made anew"},
 	} {
 		exec(t, url, c.statement)
 		if out := verify(); out.OK || out.Broken != c.broken || !strings.Contains(out.Reason, c.reason) {

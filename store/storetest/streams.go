@@ -176,6 +176,10 @@ func testAuditSeal(t *testing.T, h Harness) {
 	if won.Load() != 1 {
 		t.Errorf("%d of 16 replaced the one seal", won.Load())
 	}
+	old, err := s.AuditSeal(t.Context())
+	if err := errors.Join(err, set(old, ""), set("", "anew")); err != nil {
+		t.Errorf("where an empty seal was put: %v", err)
+	}
 	if b := batches(t, s); len(b) != 0 {
 		t.Errorf("sealing made %d batches", len(b))
 	}
