@@ -93,7 +93,7 @@ func (s *search) run(ctx context.Context) error {
 		if s.at.index > 0 {
 			before++ // the rest of a batch
 		}
-		if before == 0 && s.batches > 0 || before == 1 && s.at.index == 0 {
+		if before == 0 && s.batches > 0 {
 			return nil
 		}
 		part, err := s.service.AuditBefore(ctx, before, searchRead)

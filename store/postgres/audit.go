@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -42,7 +43,11 @@ const selectBatches = "SELECT seq, at, count, body, chain FROM audit_batches "
 
 // Audit reads batches; see [auth.Store].
 func (s *Store) Audit(ctx context.Context, seq uint64, limit int) ([]audit.Batch, error) {
-	return s.batches(ctx, limit, selectBatches+"WHERE seq > $1 ORDER BY seq LIMIT $2", min(seq, uint64(auth.MaxSessionID)))
+	after := int64(min(seq, uint64(auth.MaxSessionID)))
+	if seq == 0 {
+		after = math.MinInt64 // whatever there is, so that a batch before the first is found
+	}
+	return s.batches(ctx, limit, selectBatches+"WHERE seq > $1 ORDER BY seq LIMIT $2", after)
 }
 
 // AuditBefore reads batches backwards; see [auth.Lister].
@@ -50,15 +55,15 @@ func (s *Store) AuditBefore(ctx context.Context, seq uint64, limit int) ([]audit
 	if seq == 0 || seq > uint64(auth.MaxSessionID) {
 		seq = uint64(auth.MaxSessionID)
 	}
-	return s.batches(ctx, limit, selectBatches+"WHERE seq < $1 ORDER BY seq DESC LIMIT $2", seq)
+	return s.batches(ctx, limit, selectBatches+"WHERE seq < $1 ORDER BY seq DESC LIMIT $2", int64(seq))
 }
 
-func (s *Store) batches(ctx context.Context, limit int, query string, seq uint64) (out []audit.Batch, err error) {
+func (s *Store) batches(ctx context.Context, limit int, query string, seq int64) (out []audit.Batch, err error) {
 	if limit <= 0 {
 		return nil, fmt.Errorf("postgres: %w: audit limit must be positive", auth.ErrInvalid)
 	}
 	err = s.cold.read(ctx, func(ctx context.Context, c *conn) error {
-		out, err = list(ctx, c, scanBatch, query, int64(seq), int64(min(limit, maxPart)))
+		out, err = list(ctx, c, scanBatch, query, seq, int64(min(limit, maxPart)))
 		return err
 	})
 	return out, explain("reading the audit", err)
@@ -67,10 +72,12 @@ func (s *Store) batches(ctx context.Context, limit int, query string, seq uint64
 func scanBatch(r pgx.CollectableRow) (b audit.Batch, err error) {
 	var seq, at int64
 	var chain []byte
-	err = r.Scan(&seq, &at, &b.Count, &b.Body, &chain)
+	if err := r.Scan(&seq, &at, &b.Count, &b.Body, &chain); err != nil {
+		return b, err
+	}
 	b.Seq, b.At = uint64(seq), fromMicros(at)
 	copy(b.Chain[:], chain)
-	return b, err
+	return b, audit.Misplaced(seq)
 }
 
 const (

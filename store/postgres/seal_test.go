@@ -68,6 +68,7 @@ func TestTamperedAudit(t *testing.T) {
 		{"the first", "DELETE FROM audit_batches WHERE seq = 1", 1, "no retention"},
 		{"one in the middle", "DELETE FROM audit_batches WHERE seq = 6", 6, "missing"},
 		{"the last", "DELETE FROM audit_batches WHERE seq = 13", 13, "was sealed"},
+		{"one before the first", "INSERT INTO audit_batches SELECT -7, at, count, body, chain FROM audit_batches WHERE seq = 6", -7, "forged"},
 		{"all", "DELETE FROM audit_batches", 1, "empty"},
 		{"two swapped", "UPDATE audit_batches a SET at = b.at, body = b.body, chain = b.chain FROM audit_batches b WHERE a.seq + b.seq = 11 AND a.seq IN (5, 6)", 5, "altered"},
 		{"the seal", "UPDATE audit_seal SET seal = 'AAAA' || substr(seal, 5)", 1, "key set"},

@@ -74,11 +74,11 @@ const (
 
 	// From the oldest on, up to the first that is young enough, so that what is
 	// left is an unbroken chain. The newest always stays.
-	oldAudit = `WITH oldest AS (SELECT seq, at FROM audit_batches ORDER BY seq LIMIT $2),
+	oldAudit = `WITH oldest AS (SELECT seq, at FROM audit_batches WHERE seq > 0 ORDER BY seq LIMIT $2),
 		last AS (SELECT max(seq) AS seq FROM oldest WHERE seq < coalesce((SELECT min(seq) FROM oldest WHERE at >= $1), 9223372036854775807)
 			AND seq < (SELECT max(seq) FROM audit_batches))
 		SELECT seq, chain FROM audit_batches WHERE seq = (SELECT seq FROM last)`
-	sweepAudit = "DELETE FROM audit_batches WHERE seq <= $1"
+	sweepAudit = "DELETE FROM audit_batches WHERE seq > 0 AND seq <= $1"
 )
 
 // Sweep removes what is over; see [auth.Store]. One node does so at a time: on

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
@@ -92,11 +93,19 @@ func (s *Store) Audit(ctx context.Context, seq uint64, limit int) (out []audit.B
 	}
 	err = s.cold.with(ctx, func(c *conn) error {
 		return c.query(func(r row) error {
-			out = append(out, scanBatch(r))
-			return nil
-		}, "SELECT seq, at, count, body, chain FROM audit_batches WHERE seq > ? ORDER BY seq LIMIT ?", int64(min(seq, uint64(auth.MaxSessionID))), int64(limit))
+			return addBatch(&out, r)
+		}, "SELECT seq, at, count, body, chain FROM audit_batches WHERE seq > ? ORDER BY seq LIMIT ?", afterBatch(seq), int64(limit))
 	})
 	return out, explain("reading the audit", err)
+}
+
+// afterBatch is what the batches after a position are after: at the beginning,
+// whatever there is, so that one before the first is found.
+func afterBatch(seq uint64) int64 {
+	if seq == 0 {
+		return math.MinInt64
+	}
+	return int64(min(seq, uint64(auth.MaxSessionID)))
 }
 
 const selectSeal = "SELECT seal FROM audit_seal WHERE id = 1"
@@ -135,8 +144,8 @@ func (t *transaction) putSeal(text string) error {
 // seal moves with the oldest.
 func (t *transaction) sweepAudit(before int64, keep *auth.Retention, out *auth.Swept) error {
 	var last int64
-	if _, err := t.one(func(r row) { last = r.int(0) }, `SELECT coalesce(max(seq), 0) FROM (SELECT seq FROM audit_batches ORDER BY seq LIMIT ?2)
-		WHERE seq < coalesce((SELECT min(seq) FROM (SELECT seq, at FROM audit_batches ORDER BY seq LIMIT ?2) WHERE at >= ?1), 1 << 62)
+	if _, err := t.one(func(r row) { last = r.int(0) }, `SELECT coalesce(max(seq), 0) FROM (SELECT seq FROM audit_batches WHERE seq > 0 ORDER BY seq LIMIT ?2)
+		WHERE seq < coalesce((SELECT min(seq) FROM (SELECT seq, at FROM audit_batches WHERE seq > 0 ORDER BY seq LIMIT ?2) WHERE at >= ?1), 1 << 62)
 		AND seq < (SELECT max(seq) FROM audit_batches)`, before, int64(sweepPart)); err != nil || last == 0 {
 		return err
 	}
@@ -145,7 +154,7 @@ func (t *transaction) sweepAudit(before int64, keep *auth.Retention, out *auth.S
 			return err
 		}
 	}
-	n, err := t.exec("DELETE FROM audit_batches WHERE seq <= ?", last)
+	n, err := t.exec("DELETE FROM audit_batches WHERE seq > 0 AND seq <= ?", last)
 	out.Batches += n
 	out.More = out.More || n == sweepPart
 	return err

@@ -168,11 +168,19 @@ func (s *Store) AuditBefore(ctx context.Context, seq uint64, limit int) (out []a
 	}
 	err = s.cold.with(ctx, func(c *conn) error {
 		return c.query(func(r row) error {
-			out = append(out, scanBatch(r))
-			return nil
+			return addBatch(&out, r)
 		}, "SELECT seq, at, count, body, chain FROM audit_batches WHERE seq < ? ORDER BY seq DESC LIMIT ?", int64(seq), int64(limit))
 	})
 	return out, explain("reading the audit", err)
+}
+
+// addBatch refuses a batch where none can be.
+func addBatch(out *[]audit.Batch, r row) error {
+	if err := audit.Misplaced(r.int(0)); err != nil {
+		return err
+	}
+	*out = append(*out, scanBatch(r))
+	return nil
 }
 
 func scanBatch(r row) audit.Batch {
