@@ -36,7 +36,7 @@ func Backup(ctx context.Context, cfg *config.Config, o BackupOptions) error {
 	if err != nil {
 		return err
 	}
-	found, err := sqlite.Backup(ctx, cfg.Data, o.To)
+	found, err := sqlite.Backup(ctx, cfg.Data, o.To, sealUnder(set))
 	if err != nil {
 		return err
 	}
@@ -57,15 +57,29 @@ func Backup(ctx context.Context, cfg *config.Config, o BackupOptions) error {
 
 // contents are the numbers of what is in a copy.
 type contents struct {
-	Accounts int `json:"accounts"`
-	Keys     int `json:"keys"`
-	Users    int `json:"users"`
-	Sessions int `json:"sessions"`
-	Events   int `json:"events"`
+	Accounts int  `json:"accounts"`
+	Keys     int  `json:"keys"`
+	Users    int  `json:"users"`
+	Sessions int  `json:"sessions"`
+	Events   int  `json:"events"`
+	Unsealed bool `json:"unsealed,omitempty"` // the audit
+}
+
+// checked is what people are told of what was read to its end.
+func (c *contents) checked() string {
+	if c.Unsealed {
+		return "checked but for whether the audit is whole: it is " + audit.Unsealed
+	}
+	return "checked"
+}
+
+// sealUnder opens the audit's seal under a key set.
+func sealUnder(set *secret.Keys) sqlite.OpenSeal {
+	return func(text string) (audit.Seal, error) { return auth.OpenSeal(set, text) }
 }
 
 func contentsOf(c *sqlite.Contents) contents {
-	return contents{c.Accounts, c.Keys, c.Users, c.Sessions, c.Events}
+	return contents{c.Accounts, c.Keys, c.Users, c.Sessions, c.Events, c.Unsealed}
 }
 
 // backedUp is what a backup made.
@@ -85,8 +99,8 @@ func (b *backedUp) people() string {
 	if b.KeysTo != "" {
 		hint = "key set copied to " + b.KeysTo + ": keep it apart from the database"
 	}
-	return fmt.Sprintf("backed up to %s: %d accounts, %d keys, %d users, %d sessions, %d audit events (newest: %s), checked\n%s\n",
-		b.To, b.Accounts, b.Keys, b.Users, b.Sessions, b.Events, newest, hint)
+	return fmt.Sprintf("backed up to %s: %d accounts, %d keys, %d users, %d sessions, %d audit events (newest: %s), %s\n%s\n",
+		b.To, b.Accounts, b.Keys, b.Users, b.Sessions, b.Events, newest, b.checked(), hint)
 }
 
 // fits refuses a key set that does not know all peppers of a database.
@@ -137,7 +151,7 @@ func Restore(ctx context.Context, cfg *config.Config, o RestoreOptions) error {
 	if err := copyFile(o.From, copied); err != nil {
 		return err
 	}
-	found, err := sqlite.Inspect(ctx, copied)
+	found, err := sqlite.Inspect(ctx, copied, sealUnder(set))
 	if err != nil {
 		return err
 	}
@@ -222,7 +236,7 @@ type restored struct {
 }
 
 func (r *restored) people() string {
-	text := fmt.Sprintf("restored from %s: %d accounts, %d keys, %d users, %d audit events, checked\n", r.From, r.Accounts, r.Keys, r.Users, r.Events)
+	text := fmt.Sprintf("restored from %s: %d accounts, %d keys, %d users, %d audit events, %s\n", r.From, r.Accounts, r.Keys, r.Users, r.Events, r.checked())
 	if r.Kept {
 		text += fmt.Sprintf("%d sessions go on, those that were ended after the backup included\n", r.Sessions)
 	} else {

@@ -74,14 +74,24 @@ func (d *doctor) database(ctx context.Context) {
 		d.bad("database", mendMove, "%s: %v", d.cfg.Data, at.Moving)
 		return
 	}
-	found, err := sqlite.Inspect(ctx, d.cfg.Data)
+	set, none := secret.LoadKeys(d.cfg.Keys)
+	var open sqlite.OpenSeal
+	if none == nil {
+		open = sealUnder(set)
+	}
+	found, err := sqlite.Inspect(ctx, d.cfg.Data, open)
 	if err != nil {
 		d.bad("database", mendDatabase(err), "%v", err)
 		return
 	}
-	if set, err := secret.LoadKeys(d.cfg.Keys); err == nil {
+	if none != nil {
+		d.warn("database", "mend the key set, and run this again", "the seal of the audit was not looked at, without the key set: that none of it was taken away was not checked")
+	} else {
 		if err := fits(set, found.Peppers); err != nil {
 			d.bad("keys", "restore the key set that belongs to the database", "%v", err)
+		}
+		if found.Unsealed {
+			d.warn("database", "start the server, which seals it; if one has run, ask who can write the database", "the audit is %s", audit.Unsealed)
 		}
 	}
 	if !d.troubled(since) {

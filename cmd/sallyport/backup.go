@@ -12,7 +12,7 @@ func newBackup() *cobra.Command {
 		Use:   "backup [--config FILE] --to FILE",
 		Short: "Copy the database into a new file, while the server runs, and check the copy",
 		Long: "Copy the database into a new file and check the copy from end to end: its structure,\n" +
-			"the chain of the audit, and that the key set fits. The server may run meanwhile.\n" +
+			"the audit and its seal, and that the key set fits. The server may run meanwhile.\n" +
 			"The key set is not in it: copy it with --keys-to, and keep it elsewhere.",
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command) error {

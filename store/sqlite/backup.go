@@ -19,13 +19,18 @@ type Contents struct {
 	Peppers                         []uint32  // keys of the key set that its API keys were made with
 	Events                          int       // of the audit, whose chain holds
 	Newest                          time.Time // event of the audit; zero: none
+	Unsealed                        bool      // nothing vouches for the audit: see [audit.Unsealed]
 }
+
+// OpenSeal reads the text beside an audit. The error wraps [audit.ErrBroken] if it
+// was not made under the key set.
+type OpenSeal func(text string) (audit.Seal, error)
 
 // Backup copies a database into a file that is not there yet, and checks the
 // copy as [Inspect] does before the file has its name. Others may write to the
 // database meanwhile: the copy is as it was at one moment. It takes as much room
 // as the database does.
-func Backup(ctx context.Context, path, to string) (Contents, error) {
+func Backup(ctx context.Context, path, to string, open OpenSeal) (Contents, error) {
 	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
 		return Contents{}, fmt.Errorf("sqlite: backing up: %s is there already: name a new file", to)
 	}
@@ -46,7 +51,7 @@ func Backup(ctx context.Context, path, to string) (Contents, error) {
 	if err := NewHistory(part.Name()); err != nil {
 		return Contents{}, err
 	}
-	found, err := Inspect(ctx, part.Name())
+	found, err := Inspect(ctx, part.Name(), open)
 	if err != nil {
 		return Contents{}, fmt.Errorf("the backup did not pass its check: %w", err)
 	}
@@ -107,9 +112,10 @@ func place(from, to string) error {
 }
 
 // Inspect reads a database from end to end and changes nothing in it: the file's
-// own structure, what belongs to what, and the chain of the audit. It wraps
-// [ErrForeign], [ErrDamaged] or [audit.ErrBroken].
-func Inspect(ctx context.Context, path string) (found Contents, err error) {
+// own structure, what belongs to what, and the audit, which is held to its seal; if
+// open is nil, to its chain alone. It wraps [ErrForeign], [ErrDamaged] or
+// [audit.ErrBroken].
+func Inspect(ctx context.Context, path string, open OpenSeal) (found Contents, err error) {
 	if _, err := os.Stat(path); err != nil {
 		return found, fmt.Errorf("sqlite: checking a database: %w", err)
 	}
@@ -136,7 +142,7 @@ func Inspect(ctx context.Context, path string) (found Contents, err error) {
 	if found.Peppers, err = (records{c}).Peppers(); err != nil {
 		return found, err
 	}
-	return found, explain("checking "+path, verifyChain(ctx, c, &found))
+	return found, explain("checking "+path, holdAudit(ctx, c, open, &found))
 }
 
 // ours refuses what is no database of Sallyport's.
@@ -166,22 +172,58 @@ func integrity(ctx context.Context, c *conn) error {
 	}, "PRAGMA foreign_key_check")
 }
 
-// verifyChain walks the audit from the oldest batch that is kept. Nothing is left
-// to compare that one's link with, so only what follows it is held to it.
-func verifyChain(ctx context.Context, c *conn, found *Contents) error {
-	var last audit.Batch
-	return c.queryContext(ctx, func(r row) error {
-		b := audit.Batch{Seq: uint64(r.int(0)), At: r.time(1), Count: int(r.int(2)), Body: r.blob(3)}
-		copy(b.Chain[:], r.blob(4))
-		if last.Seq != 0 || b.Seq == 1 {
-			if err := audit.Verify(&last, &b); err != nil {
-				return err
-			}
+// holdAudit walks the audit from the oldest batch that is kept, in one snapshot
+// with its seal, which a server may move meanwhile.
+func holdAudit(ctx context.Context, c *conn, open OpenSeal, found *Contents) (err error) {
+	if _, err := c.exec("BEGIN"); err != nil {
+		return err
+	}
+	defer func() {
+		_, e := c.exec("ROLLBACK")
+		err = errors.Join(err, e)
+	}()
+	held := audit.Held{Records: found.Accounts > 0}
+	if open != nil {
+		if err := readSeal(c, open, &held); err != nil {
+			return err
 		}
-		b.Body = nil // of the row alone
-		last = b
+	}
+	walk := audit.NewWalk(&held)
+	err = c.queryContext(ctx, func(r row) error {
+		if err := audit.Misplaced(r.int(0)); err != nil {
+			return err
+		}
+		b := scanBatch(r)
+		if err := walk.Step(&b); err != nil {
+			return err
+		}
 		found.Events += b.Count
 		found.Newest = b.At
 		return nil
 	}, "SELECT seq, at, count, body, chain FROM audit_batches ORDER BY seq")
+	if err != nil {
+		return err
+	}
+	err = walk.End()
+	var damage *audit.Damage
+	if errors.As(err, &damage) && damage.Seq == 0 { // no damage for certain
+		found.Unsealed, err = open != nil, nil
+	}
+	return err
+}
+
+// readSeal reads what an audit is held to. A schema from before seals has none.
+func readSeal(c *conn, open OpenSeal, held *audit.Held) error {
+	text, sealed := "", false
+	if _, err := c.one(func(r row) { sealed = r.bool(0) }, "SELECT count(*) FROM sqlite_master WHERE name = 'audit_seal'"); err != nil || !sealed {
+		return err
+	}
+	if _, err := c.one(func(r row) { text = r.text(0) }, selectSeal); err != nil || text == "" {
+		return err
+	}
+	seal, err := open(text)
+	if held.Seal = &seal; err != nil {
+		held.Seal, held.Foreign = nil, err
+	}
+	return nil
 }
