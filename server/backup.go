@@ -32,6 +32,9 @@ func Backup(ctx context.Context, cfg *config.Config, o BackupOptions) error {
 	if err := needFile(cfg.Data, "pg_dump, or a base backup and the archive of its log"); err != nil {
 		return err
 	}
+	if err := oneName(cfg.Data); err != nil {
+		return err
+	}
 	set, err := secret.LoadKeys(cfg.Keys)
 	if err != nil {
 		return err

@@ -24,6 +24,9 @@ func lockDatabase(path string) (*os.File, error) {
 	if postgres.Is(path) {
 		return nil, nil
 	}
+	if err := oneName(path); err != nil {
+		return nil, err
+	}
 	name := lockName(path)
 	f, err := os.OpenFile(filepath.Clean(name), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -34,6 +37,24 @@ func lockDatabase(path string) (*os.File, error) {
 		return nil, fmt.Errorf("%w, or a command works on it with --data: stop it first, or give this one a database of its own (%s: %w)", ErrServed, name, err)
 	}
 	return f, nil
+}
+
+// ErrManyNames says that a database file has hard links. The lock and SQLite's own
+// log lie beside one of its names, and whoever comes by another sees neither.
+var ErrManyNames = errors.New("the database file has more than one name")
+
+// oneName refuses a database file that has hard links: a server may run on it by
+// another name. One that is not there yet has none.
+func oneName(path string) error {
+	info, err := os.Stat(filepath.Clean(path))
+	if err != nil {
+		return nil // whoever opens it says what is wrong
+	}
+	if n := names(info); n > 1 {
+		return fmt.Errorf("%w (%s, names: %d): a server that runs on it by another name would not be noticed, and both would damage it: "+
+			"remove the other hard links (find them with find -samefile), and copy a database with sallyport backup", ErrManyNames, path, n)
+	}
+	return nil
 }
 
 func lockName(path string) string { return sameDatabase(path) + ".lock" }

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -14,4 +15,12 @@ func lockFile(f *os.File, shared bool) error {
 		how = syscall.LOCK_SH
 	}
 	return syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
+}
+
+// names is how many hard links a file has, its own name included.
+func names(info fs.FileInfo) uint64 {
+	if s, is := info.Sys().(*syscall.Stat_t); is {
+		return uint64(s.Nlink)
+	}
+	return 1
 }

@@ -22,6 +22,9 @@ func openStore(ctx context.Context, name string, log *slog.Logger) (auth.Store, 
 		}
 		return s, nil
 	}
+	if err := oneName(name); err != nil {
+		return nil, err
+	}
 	s, err := sqlite.Open(ctx, sqlite.Options{Path: name, Logger: log})
 	if err != nil {
 		return nil, err
