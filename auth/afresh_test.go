@@ -81,14 +81,18 @@ func TestLeasedTwice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for what, begin := range map[string]func(*auth.Service) error{
-			"login":    func(s *auth.Service) error { _, err := s.Login(t.Context(), a); return err },
-			"hand-off": func(s *auth.Service) error { _, err := handOff(s); return err },
-			"redeem": func(s *auth.Service) error {
+		for _, c := range []struct { // in this order: what is redeemed has no id any more
+			what  string
+			begin func(*auth.Service) error
+		}{
+			{"login", func(s *auth.Service) error { _, err := s.Login(t.Context(), a); return err }},
+			{"hand-off", func(s *auth.Service) error { _, err := handOff(s); return err }},
+			{"redeem", func(s *auth.Service) error {
 				_, err := s.Redeem(t.Context(), a.Mount, token, auth.FormNative, auth.Origin{Source: home})
 				return err
-			},
+			}},
 		} {
+			what, begin := c.what, c.begin
 			id := first.Session.ID
 			if what == "hand-off" {
 				id = second.Session.ID + 1 // sessions and hand-offs are taken apart

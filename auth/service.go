@@ -134,20 +134,25 @@ func (s *Service) checkKeys(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading which peppers are in use: %w", err)
 	}
-	unknown := 0
+	unknown, err := UnknownPeppers(s.Keys(), peppers)
+	if unknown > 0 {
+		s.log.Warn("some API keys were made with a key that is no longer in the key set: they cannot log in", "peppers", unknown)
+	}
+	return err
+}
+
+// UnknownPeppers is how many of the peppers in use a key set has lost: API keys made
+// under them cannot log in. One that knows none of them is [ErrForeignKeys].
+func UnknownPeppers(keys *secret.Keys, peppers []uint32) (unknown int, err error) {
 	for _, p := range peppers {
-		if _, known := s.Keys().KeyDigestUnder(p, ""); !known {
+		if _, known := keys.KeyDigestUnder(p, ""); !known {
 			unknown++
 		}
 	}
-	switch {
-	case unknown == 0:
-		return nil
-	case unknown == len(peppers):
-		return fmt.Errorf("%w: no API key in it was made with this key set: restore the one that belongs to it from its backup", ErrForeignKeys)
+	if unknown > 0 && unknown == len(peppers) {
+		return 0, fmt.Errorf("%w: no API key in it was made with this key set: restore the one that belongs to it from its backup", ErrForeignKeys)
 	}
-	s.log.Warn("some API keys were made with a key that is no longer in the key set: they cannot log in", "peppers", unknown)
-	return nil
+	return unknown, nil
 }
 
 func (s *Service) defaults(o Options) {

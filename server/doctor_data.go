@@ -84,21 +84,33 @@ func (d *doctor) database(ctx context.Context) {
 		d.bad("database", mendDatabase(err), "%v", err)
 		return
 	}
-	if none != nil {
+	switch {
+	case none != nil:
 		d.warn("database", "mend the key set, and run this again", "the seal of the audit was not looked at, without the key set: that none of it was taken away was not checked")
-	} else {
-		if err := fits(set, found.Peppers); err != nil {
-			d.bad("keys", "restore the key set that belongs to the database", "%v", err)
-		}
-		if found.Unsealed {
-			d.warn("database", "start the server, which seals it; if one has run, ask who can write the database", "the audit is %s", audit.Unsealed)
-		}
+	case found.Unsealed:
+		d.warn("database", "start the server, which seals it; if one has run, ask who can write the database", "the audit is %s", audit.Unsealed)
 	}
+	d.fits(found.Peppers)
 	if !d.troubled(since) {
 		d.fine("database", "%s was read to its end: accounts %d, keys %d, users %d, sessions %d, audit events %d",
 			d.cfg.Data, found.Accounts, found.Keys, found.Users, found.Sessions, found.Events)
 	}
 	d.people(at.Powers)
+}
+
+// fits says of a key set what a server that starts with it does.
+func (d *doctor) fits(peppers []uint32) {
+	const mend = "restore the key set that belongs to the database"
+	set, err := secret.LoadKeys(d.cfg.Keys)
+	if err != nil {
+		return // told already
+	}
+	switch unknown, err := auth.UnknownPeppers(set, peppers); {
+	case err != nil:
+		d.bad("keys", mend, "%v", err)
+	case unknown > 0:
+		d.warn("keys", mend+", or give these clients new API keys", "some API keys were made with a key that is no longer in the key set: they cannot log in (keys lost: %d)", unknown)
+	}
 }
 
 // noDatabase says whether it is certain that there is none.
@@ -107,8 +119,9 @@ func (d *doctor) noDatabase() bool {
 	return none && err == nil
 }
 
-// inPostgres looks at a database in PostgreSQL: whether it can be reached, takes writes
-// and has a schema that this program knows. The rest is for its own tools to say.
+// inPostgres looks at a database in PostgreSQL: whether it can be reached, takes writes,
+// has a schema that this program knows and API keys that the key set does. The rest
+// is for its own tools to say.
 func (d *doctor) inPostgres(ctx context.Context) {
 	name := databaseName(d.cfg.Data)
 	have, known, err := postgres.Schema(ctx, d.cfg.Data)
@@ -121,10 +134,23 @@ func (d *doctor) inPostgres(ctx context.Context) {
 		d.warn("database", "nothing, if this server is new: the first start makes the tables", "%s can be reached and is empty", name)
 	case have < known:
 		d.warn("database", "make a backup, then start the server: it brings the schema up to date", "the schema of %s has version %d, this program's is %d", name, have, known)
+		d.fitsPostgres(ctx)
 	case d.moving(ctx):
-	default:
-		d.fine("database", "%s can be reached, takes writes and has schema %d; what is in it was not read", name, have)
+	case d.fitsPostgres(ctx):
+		d.fine("database", "%s can be reached, takes writes and has schema %d; but for which keys it needs, what is in it was not read", name, have)
 	}
+}
+
+// fitsPostgres looks at the key set, and says whether the database told which keys
+// it needs.
+func (d *doctor) fitsPostgres(ctx context.Context) bool {
+	peppers, err := postgres.Peppers(ctx, d.cfg.Data)
+	if err != nil {
+		d.bad("database", "the message says how", "%v", err)
+		return false
+	}
+	d.fits(peppers)
+	return true
 }
 
 // mendMove is what to do about half a database.

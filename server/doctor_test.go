@@ -27,6 +27,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/config"
+	"github.com/sallyport/sallyport/secret"
 )
 
 // patient is a server's folder to spoil.
@@ -57,7 +58,12 @@ func (p *patient) must(err error) {
 // apply applies a file to the patient's database.
 func (p *patient) apply(text string) {
 	p.Helper()
-	p.must(Apply(p.Context(), ApplyOptions{File: "-", In: strings.NewReader(text), Data: p.path(initData), Keys: p.path(initKeys), Actor: "test", Out: p.Output(), Log: p.Output()}))
+	p.applyTo(p.path(initData), text)
+}
+
+func (p *patient) applyTo(database, text string) {
+	p.Helper()
+	p.must(Apply(p.Context(), ApplyOptions{File: "-", In: strings.NewReader(text), Data: database, Keys: p.path(initKeys), Actor: "test", Out: p.Output(), Log: p.Output()}))
 }
 
 // certificate puts another certificate there, signed by itself or by an authority
@@ -85,6 +91,28 @@ func (p *patient) execute(statement string) {
 	p.must(err)
 	_, err = db.ExecContext(p.Context(), statement)
 	p.must(errors.Join(err, db.Close()))
+}
+
+// otherKeys puts another installation's key set in the place of the patient's.
+func (p *patient) otherKeys() {
+	p.must(os.Remove(p.path(initKeys)))
+	_, err := openKeys(p.path(initKeys), p.path("none"), slog.New(slog.DiscardHandler))
+	p.must(err)
+}
+
+// lostKey puts an API key into a database that was made under a key which the key set
+// has no more.
+func (p *patient) lostKey(database string) {
+	store, err := openStore(p.Context(), database, slog.New(slog.DiscardHandler))
+	p.must(err)
+	err = store.Update(p.Context(), func(tx auth.Tx) error {
+		accounts, err := tx.Accounts(0)
+		if err != nil {
+			return err
+		}
+		return tx.PutKey(&auth.Key{Account: accounts[0].ID, Name: "lost", Digest: secret.Digest{1}, Pepper: 4711})
+	})
+	p.must(errors.Join(err, store.Close()))
 }
 
 // newPatient is healthy, but for what an example is.
@@ -157,11 +185,8 @@ func TestDoctorFinds(t *testing.T) {
 		"keys' mode":      {func(p *patient) { p.must(os.Chmod(p.path(initKeys), 0o640)) }, Bad, "keys", "has mode 0640"},
 		"no keys":         {func(p *patient) { p.must(os.Remove(p.path(initKeys))) }, Bad, "keys", "there is a database and no key set"},
 		"damaged keys":    {func(p *patient) { p.must(os.WriteFile(p.path(initKeys), []byte("{}"), 0o600)) }, Bad, "keys", "not a Tink keyset"},
-		"other keys": {func(p *patient) {
-			p.must(os.Remove(p.path(initKeys)))
-			_, err := openKeys(p.path(initKeys), p.path("none"), slog.New(slog.DiscardHandler))
-			p.must(err)
-		}, Bad, "keys", "not the one of this database"},
+		"other keys":      {(*patient).otherKeys, Bad, "keys", "not the one of this database"},
+		"a lost key":      {func(p *patient) { p.lostKey(p.path(initData)) }, Warning, "keys", "they cannot log in (keys lost: 1)"},
 		"many keys": {func(p *patient) {
 			for range manyKeys - 1 {
 				_, err := RotateKeys(p.path(initKeys))

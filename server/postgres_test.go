@@ -94,3 +94,42 @@ func TestInPostgres(t *testing.T) {
 		t.Errorf("the password was told: %s", said.String())
 	}
 }
+
+// Of a key set that does not fit a database in PostgreSQL the doctor says what a
+// server does that starts with it: one warns, the other does not start.
+func TestDoctorOfKeysInPostgres(t *testing.T) {
+	cluster, err := pgtest.Start(t.Context())
+	if errors.Is(err, pgtest.ErrMissing) {
+		t.Skip("PostgreSQL is ", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cluster.Stop() })
+	url := cluster.URL("postgres")
+	p := newPatient(t)
+	p.edit("data: sallyport.db", "data: '"+url+"'")
+	p.applyTo(url, "tenants: [{code: ACME, keys: [{name: main}]}]")
+	begins := func() error {
+		cfg := configured(t.TempDir())
+		cfg.Data, cfg.Keys = url, p.path(initKeys)
+		s, err := New(t.Context(), cfg, Options{Log: t.Output()})
+		if err == nil {
+			err = s.Close()
+		}
+		return err
+	}
+	told := func(l Level, what string) {
+		t.Helper()
+		found := Examine(t.Context(), p.path(initConfig))
+		p.expect(found, l, "keys", what)
+		if err := begins(); (l == Bad) != (err != nil) || (l == Bad) != (found.Err() != nil) {
+			t.Errorf("the server says %v, the doctor %v", err, found.Err())
+		}
+	}
+	told(Fine, "keys: 1")
+	p.lostKey(url)
+	told(Warning, "they cannot log in (keys lost: 1)")
+	p.otherKeys()
+	told(Bad, "not the one of this database")
+}

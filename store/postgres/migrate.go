@@ -120,23 +120,45 @@ func (s *schema) migrate(ctx context.Context, conn *pgx.Conn, config *pgx.ConnCo
 // there is none yet, and the one that this program brings it to. It wraps [ErrForeign]
 // too.
 func Schema(ctx context.Context, url string) (have, known int64, err error) {
-	config, err := parse(url)
-	if err != nil {
-		return 0, 0, err
-	}
 	own, err := newSchema(nil)
 	if err != nil {
 		return 0, 0, err
 	}
+	err = look(ctx, url, func(conn *pgx.Conn) (err error) {
+		if err = own.owned(ctx, conn); err == nil {
+			have, err = version(ctx, conn)
+		}
+		return err
+	})
+	return have, own.newest, err
+}
+
+// Peppers looks under which peppers a database has API keys, ascending, and changes
+// nothing. There has to be a schema.
+func Peppers(ctx context.Context, url string) (list []uint32, err error) {
+	err = look(ctx, url, func(conn *pgx.Conn) error {
+		rows, err := conn.Query(ctx, selectPeppers)
+		if err == nil {
+			list, err = pgx.CollectRows(rows, pgx.RowTo[uint32])
+		}
+		return err
+	})
+	return list, err
+}
+
+// look calls f with a connection of its own.
+func look(ctx context.Context, url string, f func(*pgx.Conn) error) error {
+	config, err := parse(url)
+	if err != nil {
+		return err
+	}
 	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
 	if err != nil {
-		return 0, 0, explain("looking at "+Redact(url), answered(err, true))
+		return explain("looking at "+Redact(url), answered(err, true))
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if err = own.owned(ctx, conn); err == nil {
-		have, err = version(ctx, conn)
-	}
-	return have, own.newest, explain("looking at "+Redact(url), answered(err, conn.IsClosed()))
+	err = f(conn)
+	return explain("looking at "+Redact(url), answered(err, conn.IsClosed()))
 }
 
 // version is that of the schema, 0 if there is none.

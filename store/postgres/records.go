@@ -186,9 +186,11 @@ func (v records) Policy(name string) (auth.Policy, error) {
 	return single(v, "policy", scanPolicy, selectPolicies+"WHERE name = $1", name)
 }
 
+const selectPeppers = "SELECT DISTINCT pepper FROM keys ORDER BY pepper"
+
 // Peppers reads under which peppers there are keys.
 func (v records) Peppers() ([]uint32, error) {
-	return all(v, pgx.RowTo[uint32], "SELECT DISTINCT pepper FROM keys ORDER BY pepper")
+	return all(v, pgx.RowTo[uint32], selectPeppers)
 }
 
 // Policies reads all policies.
