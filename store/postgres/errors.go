@@ -20,6 +20,9 @@ var (
 	ErrReadOnly    = errors.New("the database takes no writes: it is a replica, or was made read-only")
 	ErrFull        = errors.New("the database's disk is full: make room, nothing was written")
 
+	// ErrConnected says that a database to be moved is in use.
+	ErrConnected = errors.New("servers are connected to the database")
+
 	// ErrUnknown says that the connection was lost in a commit and the database did
 	// not come back in time to ask: what was to be written may be there or not.
 	ErrUnknown = errors.New("the database was lost during a commit: whether it was written is not known")
@@ -81,7 +84,7 @@ func explain(tried string, err error) error {
 // isOurs says that an error already says what callers test for.
 func isOurs(err error) bool {
 	for _, known := range []error{auth.ErrBusy, auth.ErrClosed, auth.ErrInvalid, auth.ErrNotFound, auth.ErrConflict, auth.ErrExists,
-		ErrUnknown, ErrUnreachable, ErrNewer, ErrForeign, move.ErrUnfinished, move.ErrNotEmpty, move.ErrSchema} {
+		ErrUnknown, ErrUnreachable, ErrConnected, ErrNewer, ErrForeign, move.ErrUnfinished, move.ErrNotEmpty, move.ErrSchema} {
 		if errors.Is(err, known) {
 			return true
 		}

@@ -40,7 +40,7 @@ const (
 
 // OpenSource opens a database to move what is in it elsewhere. Until Close nobody
 // can write to it, and it is not written to. A server that is connected to it is
-// [auth.ErrBusy]; one that does not connect before the end cannot be seen. It
+// [ErrConnected]; one that does not connect before the end cannot be seen. It
 // wraps [move.ErrSchema] or [move.ErrUnfinished] too.
 func OpenSource(ctx context.Context, url string) (*Moving, error) {
 	m, err := connectMoving(ctx, url, nil)
@@ -101,7 +101,7 @@ func (m *Moving) alone(ctx context.Context) error {
 		case err != nil || servers == 0:
 			return err
 		case pause(patient, maxWait) != nil:
-			return fmt.Errorf("%w: servers are connected to it (connections: %d): stop all of them first", auth.ErrBusy, servers)
+			return fmt.Errorf("%w (connections: %d): stop all of them first", ErrConnected, servers)
 		}
 	}
 }
@@ -278,7 +278,38 @@ func (m *Moving) Load(ctx context.Context, t *move.Table, rows []move.Row) error
 		}
 		return out, nil
 	}))
+	if err == nil {
+		return nil
+	}
+	// PostgreSQL does not tell which value it is that a column cannot hold.
+	if unheld, e := m.unheld(ctx, t, rows); e == nil && unheld != nil {
+		return unheld
+	}
 	return m.explain("writing table "+t.Name, err)
+}
+
+// unheld looks for a number that is too large for its column, and names it, as an
+// error. nil: there is none.
+func (m *Moving) unheld(ctx context.Context, t *move.Table, rows []move.Row) (unheld, err error) {
+	found, err := m.conn.Query(ctx, "SELECT column_name::text, CASE data_type WHEN 'smallint' THEN 32767 ELSE 2147483647 END FROM information_schema.columns "+
+		"WHERE table_schema = current_schema() AND table_name = $1 AND data_type IN ('smallint', 'integer')", t.Name)
+	if err != nil {
+		return nil, err
+	}
+	most, name, limit := map[string]int64{}, "", int64(0)
+	if _, err := pgx.ForEachRow(found, []any{&name, &limit}, func() error { most[name] = limit; return nil }); err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		for i, c := range t.Columns {
+			limit, narrow := most[c.Name]
+			if n, is := r[i].(int64); is && narrow && (n > limit || n < -limit-1) {
+				return fmt.Errorf("postgres: %w: %s: column %s holds %d, and in PostgreSQL it can hold no more than %d: change it in the source",
+					auth.ErrInvalid, t.Describe(r), c.Name, n, limit), nil
+			}
+		}
+	}
+	return nil, nil
 }
 
 // unfit is the first column whose text PostgreSQL would refuse, without saying of
