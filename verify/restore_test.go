@@ -22,7 +22,7 @@ func TestRestoredBackup(t *testing.T) {
 			v.want(electaCall(kept), nil, false)
 			w.revoke(auth.Revocation{Session: w.login("electa").Session.ID}) // so that the feed has a last notice
 			backup := w.path + ".backup"
-			_, err := sqlite.Backup(t.Context(), w.path, backup)
+			_, err := sqlite.Backup(t.Context(), w.path, backup, nil)
 			w.must(err)
 
 			gone := w.login("electa")
