@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,7 +42,7 @@ func (s *Service) follow(ctx context.Context) {
 			continue
 		case err != nil:
 			if ctx.Err() == nil {
-				s.log.Error("cannot follow the feed of ended sessions; asking the store for every check", "error", err)
+				s.lament(&s.troubles.feed, slog.LevelError, "cannot follow the feed of ended sessions; asking the store for every check", slog.Any("error", err))
 			}
 			return
 		}
@@ -54,6 +55,7 @@ func (s *Service) follow(ctx context.Context) {
 		if len(notices) < feedBatch {
 			s.feed.asked.Store(now.UnixNano())
 			s.followers.vouch(now)
+			s.relieved(&s.troubles.feed, "the feed of ended sessions is followed again")
 			return
 		}
 	}
@@ -65,7 +67,7 @@ func (s *Service) follow(ctx context.Context) {
 func (s *Service) startAfresh(ctx context.Context, now time.Time) bool {
 	head, err := s.store.FeedHead(ctx)
 	if err != nil {
-		s.log.Error("cannot find the end of the feed", "error", err)
+		s.lament(&s.troubles.feed, slog.LevelError, "cannot find the end of the feed", slog.Any("error", err))
 		return false
 	}
 	s.ids.giveUp()

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"log/slog"
 	"time"
 )
 
@@ -50,10 +51,11 @@ func (s *Service) lift(ctx context.Context) {
 	if err != nil {
 		s.guard.reload.Store(true)
 		if ctx.Err() == nil {
-			s.log.Warn("could not read which locks were lifted", "error", err)
+			s.lament(&s.troubles.lift, slog.LevelWarn, "could not read which locks were lifted", slog.Any("error", err))
 		}
 		return
 	}
+	s.relieved(&s.troubles.lift, "which locks were lifted was read")
 	s.guard.lifted(kept)
 }
 

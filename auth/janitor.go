@@ -1,6 +1,9 @@
 package auth
 
-import "context"
+import (
+	"context"
+	"log/slog"
+)
 
 // sweepSteps bounds the store's steps in one go: what is left is for the next
 // second.
@@ -33,10 +36,11 @@ func (s *Service) sweep(ctx context.Context) {
 		swept, err := s.store.Sweep(ctx, now.Add(-sweepGrace), s.keep)
 		if err != nil {
 			if ctx.Err() == nil {
-				s.log.Warn("could not clear away what is over", "error", err)
+				s.lament(&s.troubles.sweep, slog.LevelWarn, "could not clear away what is over", slog.Any("error", err))
 			}
 			return
 		}
+		s.relieved(&s.troubles.sweep, "what is over is cleared away again")
 		if !swept.More {
 			return
 		}

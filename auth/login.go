@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
@@ -97,7 +98,7 @@ func (s *Service) issue(ctx context.Context, a *Attempt, v *verdict, settled *se
 	fail := func(err error) (Grant, error) {
 		settled.use.untold(now)
 		r := unwritten("keeping a session", err)
-		s.log.Error("a login could not be kept", "dialect", a.Mount.Dialect, "request", a.Origin.Request, "error", r.Cause)
+		s.lament(&s.troubles.grants, slog.LevelError, "a login could not be kept", slog.String("dialect", a.Mount.Dialect), slog.String("request", a.Origin.Request), slog.Any("error", r.Cause))
 		return Grant{}, r
 	}
 	if len(a.Attrs) > MaxAttrs {
@@ -306,6 +307,6 @@ func (s *Service) recorded(a *Attempt, refusal *Refusal, err error) error {
 	if err == nil {
 		return refusal
 	}
-	s.log.Error("a refused login could not be recorded", "dialect", a.Mount.Dialect, "request", a.Origin.Request, "error", err)
+	s.lament(&s.troubles.refusals, slog.LevelError, "a refused login could not be recorded", slog.String("dialect", a.Mount.Dialect), slog.String("request", a.Origin.Request), slog.Any("error", err))
 	return unwritten("recording a refusal", err)
 }

@@ -65,6 +65,7 @@ type Service struct {
 	followers followers
 	counts    counts
 	usage     usage
+	troubles  troubles
 	late      atomic.Int64 // logins whose answer is held back
 
 	sweeps int // steps of the janitor so far

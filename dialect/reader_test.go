@@ -2,11 +2,13 @@ package dialect_test
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/dialect"
@@ -26,6 +28,35 @@ func TestMounts(t *testing.T) {
 	list[0].Mount = m2
 	if r.Mounts()[0].Mount != m1 {
 		t.Error("the router's own list was handed out")
+	}
+}
+
+// A quiet endpoint that cannot answer does not fill the log with it, and says how
+// often that was.
+func TestQuietInTrouble(t *testing.T) {
+	var log bytes.Buffer
+	now := time.Unix(1_700_000_000, 0)
+	r := dialect.NewRouter(dialect.RouterOptions{
+		Origin: func(*http.Request) (auth.Origin, bool) { return auth.Origin{}, true },
+		Clock:  func() time.Time { return now },
+		Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	m, d := newElecta(t, "electa")
+	mustMount(t, r, nil, "", m, withRoutes{d, func(m dialect.Mux) {
+		m.Handle("/ask", func(w http.ResponseWriter, r *http.Request, _ auth.Origin) {
+			d.Refuse(w, r, auth.Refuse(auth.Unavailable, errors.New("the store is away")))
+		}, dialect.Quiet)
+	}})
+	for range 2 {
+		for range 5 {
+			req := httptest.NewRequest(http.MethodGet, "/ask", nil)
+			h, _ := r.Handler(req)
+			h.ServeHTTP(httptest.NewRecorder(), req)
+		}
+		now = now.Add(10 * time.Second)
+	}
+	if text := log.String(); strings.Count(text, "login request") != 2 || !strings.Contains(text, "times=1 ") || !strings.Contains(text, "times=5 ") {
+		t.Error(text)
 	}
 }
 

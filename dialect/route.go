@@ -24,6 +24,7 @@ type route struct {
 	optionalSlash bool
 	subtree       bool
 	quiet         bool
+	trouble       auth.Trouble // that of a quiet one
 	maxBody       int64
 	when          func(*http.Request) bool // nil: always
 }
@@ -35,7 +36,8 @@ func WellKnown(r *route) {
 }
 
 // Quiet is for an endpoint that is asked as often as calls are made: what it
-// answers well is logged at level debug.
+// answers well is logged at level debug, and that it cannot answer every ten seconds
+// at most, with how often.
 func Quiet(r *route) { r.quiet = true }
 
 // paths are the spellings of the path, but for case.
@@ -116,6 +118,13 @@ func (rt *route) log(r *http.Request, rep *reply, from auth.Origin, began time.T
 	}
 	attrs := make([]slog.Attr, 0, 12)
 	if f := rep.refusal; f != nil {
+		if rt.quiet && f.Reason == auth.Unavailable && rep.stack == nil {
+			times, tell := rt.trouble.Happened(rt.router.o.Clock())
+			if !tell {
+				return
+			}
+			attrs = append(attrs, slog.Int("times", times))
+		}
 		switch {
 		case f.Reason == auth.Unavailable:
 			level = slog.LevelError
