@@ -31,6 +31,7 @@ const (
 // keySet is the server's key set, as far as signing needs it: a pointer.
 type keySet interface {
 	Len() int
+	Prepared() int
 	SigningKey(i int, period uint64) (key ed25519.PrivateKey, id uint32)
 }
 
@@ -92,8 +93,8 @@ func (s *signer) choose(set keySet, period uint64, now time.Time) int {
 	case s.primary == primary:
 	case s.primary != 0:
 		s.adopts = now.Add(signingSettles)
-	case set.Len() > 1:
-		_, s.signing = set.SigningKey(1, period)
+	case set.Len() > 1+set.Prepared(): // a prepared key never signed
+		_, s.signing = set.SigningKey(1+set.Prepared(), period)
 		s.adopts = s.since.Add(signingSettles)
 		if latest := now.Add(signingSettles); s.adopts.After(latest) {
 			s.adopts = latest // the time of the file cannot be right

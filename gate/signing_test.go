@@ -175,3 +175,22 @@ func TestNodesAgreeOnTheKeys(t *testing.T) {
 		}
 	}
 }
+
+// A key that is prepared has never signed, however new the file is: the nodes that
+// do not have it yet do not publish it.
+func TestPreparedKeyDoesNotSign(t *testing.T) {
+	old, err := secret.GenerateKeys()
+	must(t, err)
+	prepared, err := old.Prepare()
+	must(t, err)
+	now := time.Now()
+	s := signer{keys: func() keySet { return prepared }, since: now}
+	ring, err := s.at(now)
+	must(t, err)
+	jws, err := ring.jws.Sign([]byte("x"))
+	must(t, err)
+	private, _ := old.SigningKey(0, periodAt(now))
+	if _, err := jws.Verify(private.Public()); err != nil {
+		t.Errorf("not signed by the key in use: %v", err)
+	}
+}

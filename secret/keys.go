@@ -21,10 +21,12 @@ var ErrTooManyKeys = fmt.Errorf("secret: the key set has %d keys, its limit: "+
 	"take out the oldest ones with Tink's tool (tinkey delete-key)", maxKeys)
 
 // Keys is the server's key set. It never changes once made, is safe for
-// concurrent use, and comes from [GenerateKeys], [LoadKeys] or [Keys.Rotate].
+// concurrent use, and comes from [GenerateKeys], [LoadKeys], [Keys.Prepare] or
+// [Keys.Rotate].
 type Keys struct {
 	handle *keyset.Handle // what the file holds, for Save and Rotate
 	list   []*subkeys     // the primary, then the others, newest first
+	waits  int            // how many after the primary are prepared
 }
 
 // subkeys is what one key of the set yields. Each use has a key of its own, so
@@ -52,17 +54,38 @@ func GenerateKeys() (*Keys, error) {
 	return newKeys(h)
 }
 
-// Rotate returns a set with a fresh primary in front of the keys of k, all of
-// which still verify what they made. k itself does not change. The result has to
-// be saved, and loaded by every node, before a node may use it: what it mints is
-// unknown to the others until then. The error is [ErrTooManyKeys] if k is full.
-func (k *Keys) Rotate() (*Keys, error) {
+// Prepare returns a set with a fresh key that verifies and makes nothing until
+// [Keys.Rotate] puts it to use, so that every node can load it before one does. In
+// the file it is a key after the primary one, which is how every version reads it.
+// A set that has a prepared key is returned as it is. k itself does not change. The
+// error is [ErrTooManyKeys] if k is full.
+func (k *Keys) Prepare() (*Keys, error) {
+	if k.waits > 0 {
+		return k, nil
+	}
 	m := keyset.NewManagerFromHandle(k.handle)
-	id, err := m.Add(prf.HKDFSHA256PRFKeyTemplate())
-	if err != nil {
+	if _, err := m.Add(prf.HKDFSHA256PRFKeyTemplate()); err != nil {
 		return nil, fmt.Errorf("secret: add a key: %w", err)
 	}
-	if err := m.SetPrimary(id); err != nil {
+	h, err := m.Handle()
+	if err != nil {
+		return nil, fmt.Errorf("secret: prepare a key: %w", err)
+	}
+	return newKeys(h)
+}
+
+// Rotate returns a set whose primary is the prepared key, or a fresh one if none
+// is prepared, in front of the keys of k, all of which still verify what they made.
+// k itself does not change. The result has to be saved. Nodes that have loaded the
+// prepared key know what it mints; a fresh one has to be loaded by all of them
+// before one may use it. The error is [ErrTooManyKeys] if k is full.
+func (k *Keys) Rotate() (*Keys, error) {
+	k, err := k.Prepare()
+	if err != nil {
+		return nil, err
+	}
+	m := keyset.NewManagerFromHandle(k.handle)
+	if err := m.SetPrimary(k.list[1].id); err != nil {
 		return nil, fmt.Errorf("secret: make the new key primary: %w", err)
 	}
 	h, err := m.Handle()
@@ -83,14 +106,20 @@ func newKeys(h *keyset.Handle) (*Keys, error) {
 		return nil, ErrTooManyKeys
 	}
 	k := &Keys{handle: h}
-	ids := []uint32{set.PrimaryID}
+	ids, newer := []uint32{set.PrimaryID}, true
 	for i := h.Len() - 1; i >= 0; i-- { // Tink appends: the last is the newest
 		e, err := h.Entry(i)
 		if err != nil {
 			return nil, fmt.Errorf("secret: read key %d of the set: %w", i, err)
 		}
-		if e.KeyStatus() == keyset.Enabled && !e.IsPrimary() {
+		switch {
+		case e.IsPrimary():
+			newer = false
+		case e.KeyStatus() == keyset.Enabled:
 			ids = append(ids, e.KeyID())
+			if newer {
+				k.waits++
+			}
 		}
 	}
 	for _, id := range ids {
@@ -138,6 +167,22 @@ func derive(id uint32, f prf.PRF) (*subkeys, error) {
 
 // Len is the number of keys in use, at least 1. Index 0 is the primary.
 func (k *Keys) Len() int { return len(k.list) }
+
+// Prepared is the number of keys that verify and make nothing yet. They are newer
+// than the primary, and have the indices from 1 on.
+func (k *Keys) Prepared() int { return k.waits }
+
+// Older says whether the key with the id pepper was the primary before today's:
+// what it digested is to be digested anew. A prepared key is not older, since
+// another node may have put it to use already, nor is one that is not in the set.
+func (k *Keys) Older(pepper uint32) bool {
+	for _, s := range k.list[1+k.waits:] {
+		if s.id == pepper {
+			return true
+		}
+	}
+	return false
+}
 
 // Pepper is the id of the primary key, to be stored next to a [Keys.KeyDigest].
 func (k *Keys) Pepper() uint32 { return k.list[0].id }

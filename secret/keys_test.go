@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -242,5 +243,54 @@ func TestGoldenKeysetIsTinks(t *testing.T) {
 	}
 	if got := strings.ReplaceAll(out.String(), " ", ""); !strings.Contains(got, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8") {
 		t.Error("it does not come back")
+	}
+}
+
+// A prepared key is known and makes nothing, in memory and through the file, until
+// a rotation puts that very key to use.
+func TestPreparedKeyWaits(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys.json")
+	old := rotate(t, newTestKeys(t))
+	prepared, err := old.Prepare()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := prepared.SaveNew(path); err != nil {
+		t.Fatal(err)
+	}
+	if prepared, err = LoadKeys(path); err != nil {
+		t.Fatal(err)
+	}
+	_, waiting := prepared.KeyDigestAt(1, "")
+	_, first := prepared.KeyDigestAt(2, "")
+	if prepared.Len() != 3 || prepared.Prepared() != 1 || prepared.Pepper() != old.Pepper() || old.Prepared() != 0 {
+		t.Fatalf("%d keys, %d prepared", prepared.Len(), prepared.Prepared())
+	}
+	if prepared.Older(waiting) || prepared.Older(prepared.Pepper()) || !prepared.Older(first) || old.Older(waiting) {
+		t.Error("another key than the first is called older")
+	}
+	if again, err := prepared.Prepare(); err != nil || again != prepared {
+		t.Errorf("prepared twice: %v, %v", again, err)
+	}
+	rotated := rotate(t, prepared)
+	if rotated.Pepper() != waiting || rotated.Len() != 3 || rotated.Prepared() != 0 || !rotated.Older(old.Pepper()) {
+		t.Fatalf("rotated to %d of %d keys, %d prepared", rotated.Pepper(), rotated.Len(), rotated.Prepared())
+	}
+	// Those that wait know what those make that went first, and the other way round.
+	for _, node := range [][2]*Keys{{prepared, rotated}, {rotated, prepared}} {
+		for _, form := range []Form{FormNative, FormGUID, FormSeries, FormHex} {
+			token, want := node[0].Mint(form, 7)
+			known := false
+			for i := range node[1].Len() {
+				got, ok := node[1].Parse(form, i, token)
+				known = known || ok && node[1].Authentic(form, i, &got) && got.Digest().Equal(want)
+			}
+			if !known {
+				t.Errorf("form %v: a token of one step is unknown in the other", form)
+			}
+		}
+	}
+	if err := rotated.Save(path); err != nil {
+		t.Error(err)
 	}
 }
