@@ -91,7 +91,7 @@ func (w *walk) secret(in *key, rec *auth.Key, at *node, s *step, there bool) (re
 	keys := w.p.o.Keys
 	stored, ok := keys.KeyDigestUnder(rec.Pepper, in.Secret)
 	same := there && ok && stored.Equal(rec.Digest)
-	if same && rec.Pepper == keys.Pepper() {
+	if same && !keys.Older(rec.Pepper) {
 		return false
 	}
 	w.secretFree(in, rec.ID)

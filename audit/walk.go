@@ -63,7 +63,7 @@ func NewWalk(h *Held) *Walk {
 	w := &Walk{held: *h}
 	switch {
 	case h.Foreign != nil:
-		w.loose = "the seal was altered, or was not made with this key set: nothing vouches for the audit"
+		w.loose = "the seal was altered, or was not made with this key set, which may be older than that of another server: nothing vouches for the audit"
 	case h.Seal != nil && h.Seal.To.Seq < h.Known.Seq:
 		w.loose = fmt.Sprintf("an older seal was put back, of batch %d: this server has sealed batch %d", h.Seal.To.Seq, h.Known.Seq)
 	case h.Seal != nil:

@@ -71,7 +71,7 @@ func OpenSeal(keys *secret.Keys, text string) (audit.Seal, error) {
 func openSeal(under interface{ Open(string) (string, bool) }, text string) (audit.Seal, error) {
 	plain, ok := under.Open(text)
 	if !ok {
-		return audit.Seal{}, fmt.Errorf("the seal of the audit was not made with this key set: %w", audit.ErrBroken)
+		return audit.Seal{}, fmt.Errorf("the seal of the audit was altered, or not made with this key set, which may be older than that of another server: %w", audit.ErrBroken)
 	}
 	seal, err := audit.ParseSeal(plain)
 	if err != nil {

@@ -194,7 +194,7 @@ func TestTamperingIsNoticed(t *testing.T) {
 		}, "is not the one that was sealed"},
 		"an older seal":       {func(h *handled) { h.seal.Store(&older) }, "an older seal of the audit was put back"},
 		"no seal":             {func(h *handled) { h.seal.Store(&none) }, "the seal of the audit was taken away"},
-		"a seal of their own": {func(h *handled) { h.seal.Store(&foreign) }, "was not made with this key set"},
+		"a seal of their own": {func(h *handled) { h.seal.Store(&foreign) }, "not made with this key set, which may be older than that of another server"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			sealed(t, func(k *kit, h *handled, log *said) {

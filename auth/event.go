@@ -29,7 +29,7 @@ func (s *Service) event(a *Attempt, kind audit.Kind, now time.Time) audit.Event 
 // isWhy says whether a refusal's cause is for the audit: it tells whoever the
 // client phones what the client must not be told.
 func isWhy(cause error) bool {
-	for _, why := range []error{errKeyDisabled, errKeyExpired, errKeyNetwork, errFactor, errInactive, errRate, errReach, errRole, errNoRole, errAccountDisabled, errOtherTree} {
+	for _, why := range []error{errKeyDisabled, errKeyExpired, errKeyNetwork, errFactor, errInactive, errRate, errReach, errRole, errNoRole, errAccountDisabled, errOtherTree, ErrOlderKeys} {
 		if errors.Is(cause, why) {
 			return true
 		}

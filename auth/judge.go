@@ -60,7 +60,7 @@ func (s *Service) judgeSecret(ctx context.Context, a *Attempt, now time.Time) (v
 		return verdict{}, lookupFailed(err)
 	}
 	v, refusal := s.compare(ctx, a, r, now, "")
-	if refusal == nil || refusal.Reason != BadCredentials || !remembered {
+	if refusal == nil || !remembered || (refusal.Reason != BadCredentials && !errors.Is(refusal.Cause, ErrOlderKeys)) {
 		return v, refusal
 	}
 	r, _, err = s.dir.find(ctx, key, true)
@@ -135,7 +135,9 @@ func (s *Service) compare(ctx context.Context, a *Attempt, r *record, now time.T
 }
 
 // compareKeys compares with every key of the account, without stopping at the
-// first that fits, and with none of an account that does not exist.
+// first that fits, and with none of an account that does not exist. A key whose
+// pepper is not in this node's key set cannot be compared: if none of the others
+// fits, nothing was judged. One that could not log in anyway changes nothing.
 func (s *Service) compareKeys(a *Attempt, r *record, now time.Time) (verdict, *Refusal) {
 	keys := s.Keys()
 	digest, pepper := keys.KeyDigestAt(0, a.Secret)
@@ -143,31 +145,41 @@ func (s *Service) compareKeys(a *Attempt, r *record, now time.Time) (verdict, *R
 	if r == nil {
 		return v, refuseCredentials(ErrNotFound)
 	}
-	found := -1
+	found, unjudged := -1, false
 	for i := range r.candidates {
 		c := &r.candidates[i]
 		d := digest
 		if c.key.Pepper != pepper {
-			d, _ = keys.KeyDigestUnder(c.key.Pepper, a.Secret)
+			var known bool
+			if d, known = keys.KeyDigestUnder(c.key.Pepper, a.Secret); !known {
+				unjudged = unjudged || c.usable(now, a.Origin.Source) == nil
+				continue
+			}
 		}
 		if d.Equal(c.key.Digest) && a.Secret != "" {
 			found = i
 		}
 	}
-	if found < 0 {
+	switch {
+	case found < 0 && unjudged:
+		s.sayOlderKeys(now)
+		return v, Refuse(Unavailable, ErrOlderKeys)
+	case found < 0:
 		return v, refuseCredentials(nil)
 	}
 	v.candidate = r.candidates[found]
 	if err := v.usable(now, a.Origin.Source); err != nil {
 		return v, &Refusal{Reason: BadCredentials, Cause: err, subject: v.key.Name}
 	}
-	if v.key.Pepper != pepper {
+	if keys.Older(v.key.Pepper) {
 		s.notes.rekey(rekey{v.principal, v.key.Digest, digest, pepper})
 	}
 	return v, nil
 }
 
-// findBareKey looks for the key under each pepper it may have been kept under.
+// findBareKey looks for the key under each pepper it may have been kept under. One
+// under a pepper that this node does not know cannot be told from one that does not
+// exist.
 func (s *Service) findBareKey(ctx context.Context, a *Attempt, now time.Time) (verdict, *Refusal) {
 	v := verdict{}
 	keys := s.Keys()
@@ -187,7 +199,7 @@ func (s *Service) findBareKey(ctx context.Context, a *Attempt, now time.Time) (v
 		if err := v.usable(now, a.Origin.Source); err != nil {
 			return v, &Refusal{Reason: BadCredentials, Cause: err, subject: v.key.Name}
 		}
-		if i > 0 {
+		if keys.Older(pepper) {
 			fresh, primary := keys.KeyDigestAt(0, a.Secret)
 			s.notes.rekey(rekey{v.principal, v.key.Digest, fresh, primary})
 		}

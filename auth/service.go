@@ -67,6 +67,7 @@ type Service struct {
 	usage     usage
 	troubles  troubles
 	late      atomic.Int64 // logins whose answer is held back
+	saidOlder atomic.Int64 // when ErrOlderKeys was logged last, in nanoseconds
 
 	sweeps int // steps of the janitor so far
 
@@ -118,42 +119,6 @@ func Open(ctx context.Context, store Store, o Options) (*Service, error) {
 	s.every(background, sweepInterval, s.sweep)
 	s.every(background, feedInterval, s.lift)
 	return s, nil
-}
-
-// ErrForeignKeys says that the key set is not the one that the store's API keys
-// were made with: nobody could log in, and their failures would lock them out.
-var ErrForeignKeys = errors.New("the key set is not the one of this database")
-
-// checkKeys refuses a key set that knows none of the peppers in use, and warns
-// of one that does not know all.
-func (s *Service) checkKeys(ctx context.Context) error {
-	var peppers []uint32
-	err := s.store.View(ctx, func(v Reader) (err error) {
-		peppers, err = v.Peppers()
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("reading which peppers are in use: %w", err)
-	}
-	unknown, err := UnknownPeppers(s.Keys(), peppers)
-	if unknown > 0 {
-		s.log.Warn("some API keys were made with a key that is no longer in the key set: they cannot log in", "peppers", unknown)
-	}
-	return err
-}
-
-// UnknownPeppers is how many of the peppers in use a key set has lost: API keys made
-// under them cannot log in. One that knows none of them is [ErrForeignKeys].
-func UnknownPeppers(keys *secret.Keys, peppers []uint32) (unknown int, err error) {
-	for _, p := range peppers {
-		if _, known := keys.KeyDigestUnder(p, ""); !known {
-			unknown++
-		}
-	}
-	if unknown > 0 && unknown == len(peppers) {
-		return 0, fmt.Errorf("%w: no API key in it was made with this key set: restore the one that belongs to it from its backup", ErrForeignKeys)
-	}
-	return unknown, nil
 }
 
 func (s *Service) defaults(o Options) {

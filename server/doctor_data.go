@@ -108,8 +108,8 @@ func (d *doctor) fits(peppers []uint32) {
 	switch unknown, err := auth.UnknownPeppers(set, peppers); {
 	case err != nil:
 		d.bad("keys", mend, "%v", err)
-	case unknown > 0:
-		d.warn("keys", mend+", or give these clients new API keys", "some API keys were made with a key that is no longer in the key set: they cannot log in (keys lost: %d)", unknown)
+	case len(unknown) > 0:
+		d.warn("keys", mend+", or give these clients new API keys", "some API keys were made with a key that is no longer in the key set: they cannot log in (keys lost: %d)", len(unknown))
 	}
 }
 
