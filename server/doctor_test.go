@@ -189,7 +189,7 @@ func TestDoctorFinds(t *testing.T) {
 		"a lost key":      {func(p *patient) { p.lostKey(p.path(initData)) }, Warning, "keys", "they cannot log in (keys lost: 1)"},
 		"many keys": {func(p *patient) {
 			for range manyKeys - 1 {
-				_, err := RotateKeys(p.path(initKeys))
+				_, err := RotateKeys(&config.Config{Keys: p.path(initKeys)}, RotateOptions{})
 				p.must(err)
 			}
 		}, Warning, "keys", "has 28 keys"},

@@ -47,20 +47,6 @@ func openKeys(path, database string, log *slog.Logger) (*secret.Keys, error) {
 	return keys, nil
 }
 
-// RotateKeys adds a new primary key to the key set in a file. What the older
-// keys made goes on being good. A running server uses the new key within
-// seconds. It returns how many keys the set has now.
-func RotateKeys(path string) (int, error) {
-	keys, err := secret.LoadKeys(path)
-	if err != nil {
-		return 0, err
-	}
-	if keys, err = keys.Rotate(); err != nil {
-		return 0, err
-	}
-	return keys.Len(), keys.Save(path)
-}
-
 // keysPoll is how often the key set's file is looked at.
 const keysPoll = 2 * time.Second
 
@@ -107,5 +93,5 @@ func (f *keyFile) poll() {
 		return
 	}
 	f.service.SetKeys(keys)
-	f.log.Info("key set taken up", "file", f.path, "count", keys.Len())
+	f.log.Info("key set taken up", "file", f.path, "count", keys.Len(), "prepared", keys.Prepared())
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/config"
 	"github.com/sallyport/sallyport/secret"
 )
 
@@ -37,7 +38,7 @@ func TestKeyFile(t *testing.T) {
 		f.poll()
 		return service.Keys()
 	}
-	if got := polled(func() error { _, err := RotateKeys(path); return err }); got.Len() != 2 || got.Pepper() == keys.Pepper() {
+	if got := polled(func() error { _, err := RotateKeys(&config.Config{Keys: path}, RotateOptions{}); return err }); got.Len() != 2 || got.Pepper() == keys.Pepper() {
 		t.Errorf("a rotated key set was not taken up: %d keys", got.Len())
 	}
 	rotated := service.Keys()

@@ -177,9 +177,9 @@ func TestKeySet(t *testing.T) {
 	if err := os.Rename(cfg.Keys+".away", cfg.Keys); err != nil {
 		t.Fatal(err)
 	}
-	n, err := RotateKeys(cfg.Keys)
-	if err != nil || n != 2 {
-		t.Fatalf("rotated to %d keys: %v", n, err)
+	done, err := RotateKeys(cfg, RotateOptions{})
+	if err != nil || done.Keys != 2 {
+		t.Fatalf("rotated to %d keys: %v", done.Keys, err)
 	}
 	s, _ := start(t, cfg)
 	if s.service.Keys().Len() != 2 {

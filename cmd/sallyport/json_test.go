@@ -53,6 +53,8 @@ func TestJSONOfTheServersCommands(t *testing.T) {
 		{"apply -f customers.yaml" + config, "changes dry_run ended secrets unchanged"},
 		{"backup --to copy.db --keys-to copy.json" + config, "accounts events keys keys_to newest sessions to users"},
 		{"keys rotate" + config, "file keys"},
+		{"keys rotate --prepare" + config, "file keys prepared"},
+		{"keys rotate --alone" + config, "file keys promoted"},
 		{"restore --from copy.db --replace" + config, "accounts aside ended events from keys sessions sessions_kept users"},
 		{"version", "commit go modified platform version"},
 	} {

@@ -23,7 +23,7 @@ func TestCommandLine(t *testing.T) {
 		stdout, stderr string
 	}{
 		{"help", exitOK, "Administer it:\n  account ", ""},
-		{"help keys rotate", exitOK, "sallyport keys rotate [--config FILE]", ""},
+		{"help keys rotate", exitOK, "sallyport keys rotate [--config FILE] [--prepare | --alone]", ""},
 		{"help nothing", exitUsage, "", `unknown command "nothing" for "sallyport"`},
 		{"help keys nothing", exitUsage, "", `unknown command "keys nothing"`},
 		{"nothing", exitUsage, "", `unknown command "nothing"`},
