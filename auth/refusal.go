@@ -20,7 +20,7 @@ const (
 	MissingApp     Reason = "missing-app" // an application key is required and was not sent
 	Malformed      Reason = "malformed"   // the request cannot be read: repeated, oversize, wrong charset
 	Busy           Reason = "busy"        // more work waits than the server takes on; nothing was judged
-	Unavailable    Reason = "unavailable" // the store failed; nothing was changed
+	Unavailable    Reason = "unavailable" // the store failed, or this node cannot judge ([ErrOlderKeys]); nothing was changed
 
 	// At a later call.
 	NoToken      Reason = "no-token"      // the call carries no credential
