@@ -59,13 +59,13 @@ type troubles struct {
 // lament tells the log of a trouble, unless it was told a moment ago.
 func (s *Service) lament(t *Trouble, level slog.Level, what string, attrs ...slog.Attr) {
 	if times, tell := t.Happened(s.clock()); tell {
-		s.log.LogAttrs(context.Background(), level, what, append(attrs, slog.Int("times", times))...)
+		s.log.LogAttrs(context.Background(), level, what, append(attrs, slog.Int("times", times))...) //nolint:sloglint // callers pass literals
 	}
 }
 
 // relieved tells the log that a trouble is over, if it was told of it.
 func (s *Service) relieved(t *Trouble, what string) {
 	if times, tell := t.Over(); tell {
-		s.log.Info(what, "failures", times)
+		s.log.Info(what, "failures", times) //nolint:sloglint // callers pass literals
 	}
 }

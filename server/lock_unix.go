@@ -17,10 +17,8 @@ func lockFile(f *os.File, shared bool) error {
 	return syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
 }
 
-// names is how many hard links a file has, its own name included.
-func names(info fs.FileInfo) uint64 {
-	if s, is := info.Sys().(*syscall.Stat_t); is {
-		return uint64(s.Nlink)
-	}
-	return 1
+// hasLinks says whether a file has more names than one.
+func hasLinks(info fs.FileInfo) bool {
+	s, is := info.Sys().(*syscall.Stat_t)
+	return is && s.Nlink > 1
 }
