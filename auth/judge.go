@@ -136,8 +136,8 @@ func (s *Service) compare(ctx context.Context, a *Attempt, r *record, now time.T
 
 // compareKeys compares with every key of the account, without stopping at the
 // first that fits, and with none of an account that does not exist. A key whose
-// pepper is not in this node's key set cannot be compared: if none of the others
-// fits, nothing was judged. One that could not log in anyway changes nothing.
+// pepper is not in this node's key set cannot be compared: if there is no
+// other, nothing was judged. One that could not log in anyway changes nothing.
 func (s *Service) compareKeys(a *Attempt, r *record, now time.Time) (verdict, *Refusal) {
 	keys := s.Keys()
 	digest, pepper := keys.KeyDigestAt(0, a.Secret)
@@ -145,7 +145,7 @@ func (s *Service) compareKeys(a *Attempt, r *record, now time.Time) (verdict, *R
 	if r == nil {
 		return v, refuseCredentials(ErrNotFound)
 	}
-	found, unjudged := -1, false
+	found, judged, unjudged := -1, false, false
 	for i := range r.candidates {
 		c := &r.candidates[i]
 		d := digest
@@ -156,12 +156,13 @@ func (s *Service) compareKeys(a *Attempt, r *record, now time.Time) (verdict, *R
 				continue
 			}
 		}
+		judged = true
 		if d.Equal(c.key.Digest) && a.Secret != "" {
 			found = i
 		}
 	}
 	switch {
-	case found < 0 && unjudged:
+	case found < 0 && unjudged && !judged: // with one that is judged here, a guess is a guess
 		s.sayOlderKeys(now)
 		return v, Refuse(Unavailable, ErrOlderKeys)
 	case found < 0:

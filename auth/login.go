@@ -271,8 +271,8 @@ func (s *Service) refuseRight(ctx context.Context, a *Attempt, v *verdict, use *
 // written in any case. That the store did not answer is not for the store: whoever
 // waited for that would wait again.
 func (s *Service) refuse(ctx context.Context, a *Attempt, now time.Time, refusal *Refusal, beside ...audit.Event) error {
-	if refusal.Reason == Unavailable {
-		s.log.Error("a login could not be judged", "dialect", a.Mount.Dialect, "request", a.Origin.Request, "error", refusal.Cause)
+	if refusal.Reason == Unavailable && !errors.Is(refusal.Cause, ErrOlderKeys) {
+		s.lament(&s.troubles.refusals, slog.LevelError, "a login could not be judged", slog.String("dialect", a.Mount.Dialect), slog.String("request", a.Origin.Request), slog.Any("error", refusal.Cause))
 		return refusal
 	}
 	e := s.refusalEvent(a, now, refusal)

@@ -43,7 +43,7 @@ func TestTroubleIsToldSeldom(t *testing.T) {
 			t.Error(err)
 		}
 		for what, want := range map[string]int{"cannot follow the feed": 3, "the feed of ended sessions is followed again": 1,
-			"could not be kept": 1, "could not be recorded": 1} {
+			"could not be kept": 1, "could not be judged": 1} {
 			if got := strings.Count(log.String(), what); got != want {
 				t.Errorf("%q is told %d times, want %d", what, got, want)
 			}
