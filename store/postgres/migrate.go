@@ -66,9 +66,13 @@ func newSchema(files fs.FS) (s schema, err error) {
 var createTable = regexp.MustCompile(`(?m)^CREATE TABLE (\w+)`)
 
 // owned refuses a database whose tables are another program's: they have our names,
-// or its migrations are counted as ours are. Whoever sees our tables sees their
-// version too, since both are written at once.
+// or its migrations are counted as ours are. Another node may make ours meanwhile, and
+// writes tables and version at once: who has seen the one sees the other after it.
 func (s *schema) owned(ctx context.Context, conn *pgx.Conn) error {
+	before, err := version(ctx, conn)
+	if err != nil {
+		return err
+	}
 	rows, err := conn.Query(ctx, "SELECT table_name::text FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = ANY ($1) ORDER BY 1", s.tables)
 	if err != nil {
 		return err
@@ -77,14 +81,14 @@ func (s *schema) owned(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return err
 	}
-	have, err := version(ctx, conn)
+	after, err := version(ctx, conn)
 	switch {
 	case err != nil:
 		return err
-	case have == 0 && len(found) > 0:
+	case after == 0 && len(found) > 0:
 		return fmt.Errorf("%w (table %s)", ErrForeign, found[0])
-	case have > 0 && len(found) < len(s.tables):
-		return fmt.Errorf("%w (it counts %d migrations and lacks tables of the first)", ErrForeign, have)
+	case before > 0 && len(found) < len(s.tables):
+		return fmt.Errorf("%w (it counts %d migrations and lacks tables of the first)", ErrForeign, before)
 	}
 	return nil
 }
