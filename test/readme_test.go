@@ -2,6 +2,7 @@ package test
 
 import (
 	"crypto/tls"
+	"errors"
 	"net/http"
 	"os"
 	"os/exec"
@@ -126,6 +127,8 @@ func (r *reader) copy(shown string) {
 	}
 }
 
+var errNotSealed = errors.New("not sealed")
+
 func (r *reader) do(b block) {
 	r.Helper()
 	text := r.place.Replace(b.text)
@@ -135,9 +138,18 @@ func (r *reader) do(b block) {
 			r.Fatal(err)
 		}
 	case "run":
-		cmd := exec.Command("sh", "-e", "-c", text)
-		cmd.Dir = r.dir
-		out, err := cmd.CombinedOutput()
+		var out []byte
+		err := errNotSealed
+		// A reader takes longer to come to where the audit is verified than the server
+		// takes to seal it.
+		for deadline := time.Now().Add(patience); errors.Is(err, errNotSealed) && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+			cmd := exec.Command("sh", "-e", "-c", text)
+			cmd.Dir = r.dir
+			if out, err = cmd.CombinedOutput(); err != nil && strings.Contains(string(out), errNotSealed.Error()) {
+				err = errNotSealed
+				time.Sleep(2 * time.Second)
+			}
+		}
 		if err != nil {
 			r.Fatalf("line %d: %v: %s", b.line, err, out)
 		}
