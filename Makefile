@@ -28,10 +28,10 @@ build:
 # the embedded SQLite 18 times slower, so -short there (same tests, smaller numbers).
 test:
 	@test/setup.sh
-	go test -timeout 5m ./...
+	go test -timeout 10m ./...
 	@if test/setup.sh --can-race; then \
-		echo 'go test -race -short -timeout 5m ./...'; \
-		CGO_ENABLED=1 go test -race -short -vet=off -timeout 5m ./...; \
+		echo 'go test -race -short -timeout 10m ./...'; \
+		CGO_ENABLED=1 go test -race -short -vet=off -timeout 10m ./...; \
 	fi
 	@test/fuzz.sh 2s
 
