@@ -10,10 +10,10 @@ import (
 )
 
 // A judgement is answered only when the store agrees with what it went by: that
-// nobody is locked, and how many failures there were. Another node may have counted
-// meanwhile. Then the store refuses the set, this node looks what there is, and the
-// rules are applied to that. So many nodes lock as one, and a login that nobody
-// contests needs no round trip for it.
+// nobody is locked, how many failures there were, and that a code was not used yet.
+// Another node may have written meanwhile. Then the store refuses the set, this node
+// looks what there is, and the rules are applied to that. So many nodes lock as one, and
+// a login that nobody contests needs no round trip for it.
 
 // maxContests is how often one judgement is begun again because others were faster.
 // A failure that loses so often has seen as many others counted, so a lock comes
@@ -39,7 +39,7 @@ func (s *Service) agree(ctx context.Context, j *settled, w *WriteSet) (*Refusal,
 		if !errors.Is(err, ErrConflict) {
 			return nil, err
 		}
-		if refusal, err := s.contested(ctx, j); refusal != nil || err != nil {
+		if refusal, err := s.contested(ctx, j, w); refusal != nil || err != nil {
 			return refusal, err
 		}
 	}
@@ -70,7 +70,10 @@ func (j *settled) fill(w *WriteSet) *Refusal {
 
 // contested looks why the store refused a set. A refusal is the answer; without one
 // the set is to be tried again.
-func (s *Service) contested(ctx context.Context, j *settled) (*Refusal, error) {
+//
+// A code that was used is looked for before fair use and caps: their refusals tell that
+// all of a secret was right.
+func (s *Service) contested(ctx context.Context, j *settled, w *WriteSet) (*Refusal, error) {
 	rows, err := s.store.GuardRows(ctx, j.keys()...)
 	if err != nil {
 		return nil, fmt.Errorf("reading locks: %w", err)
@@ -78,6 +81,11 @@ func (s *Service) contested(ctx context.Context, j *settled) (*Refusal, error) {
 	refusal, _ := j.learn(rows)
 	if row := j.rate.used(rows); row != nil {
 		return s.rates.used(row, j.now), nil
+	}
+	if refusal == nil {
+		if refusal, err = s.stepUsed(ctx, w); err != nil {
+			return nil, err
+		}
 	}
 	if row := j.use.take.used(rows); row != nil && refusal == nil {
 		refusal = j.use.used(row, j.now)

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -35,7 +36,9 @@ func (s *Service) SealFactor(user PrincipalID, key string) string {
 }
 
 // passesFactor checks the code of a user who has a second factor, and takes it:
-// each code is good once (RFC 6238 section 5.2).
+// each code is good once (RFC 6238 section 5.2). At this node that is so from now on;
+// at all others from the commit of the sign-in, which the store refuses if one of them
+// was faster, see stepUsed.
 func (s *Service) passesFactor(u *User, st *principalState, code string, now time.Time) (step int64, err error) {
 	if u.Factor == "" {
 		return 0, nil
@@ -61,6 +64,32 @@ func (st *principalState) takeStep(stored, step int64) bool {
 	}
 	st.step = step
 	return true
+}
+
+// stepUsed is the refusal if the store has of a user whose code is in the set a step
+// that is as new: the code was used at another node after this one read the user. Who
+// was removed meanwhile is nobody any more.
+func (s *Service) stepUsed(ctx context.Context, w *WriteSet) (*Refusal, error) {
+	for i := range w.SignIns {
+		in := &w.SignIns[i]
+		if in.Step == 0 {
+			continue
+		}
+		var u User
+		err := s.dir.view(ctx, func(v Reader) (err error) {
+			u, err = v.User(in.User)
+			return err
+		})
+		switch {
+		case errors.Is(err, ErrNotFound):
+			return refuseCredentials(err), nil
+		case err != nil:
+			return nil, fmt.Errorf("reading the newest code that was used: %w", err)
+		case in.Step <= u.FactorStep:
+			return &Refusal{Reason: BadCredentials, Cause: errFactor, subject: u.Name}, nil
+		}
+	}
+	return nil, nil
 }
 
 // NewFactor makes the key of a second factor, as people type it into their

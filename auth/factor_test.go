@@ -1,9 +1,12 @@
 package auth_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/secret"
 )
@@ -74,6 +77,189 @@ func TestCodeIsGoodOnceAmongRacers(t *testing.T) {
 		}
 		if n != 1 {
 			k.Errorf("one code opened %d sessions", n)
+		}
+	})
+}
+
+// nodes is the kit's own service and n more over the same store; see closeAll.
+func (k *kit) nodes(n int) []*auth.Service {
+	k.Helper()
+	all := []*auth.Service{k.service}
+	for range n {
+		all = append(all, k.node())
+	}
+	return all
+}
+
+func (k *kit) closeAll(nodes []*auth.Service) {
+	k.Helper()
+	for _, s := range nodes[1:] {
+		if err := s.Close(); err != nil {
+			k.Error(err)
+		}
+	}
+}
+
+// wantSignIns is how many sessions of the console were begun, and how many were refused
+// for their code.
+func (k *kit) wantSignIns(begun, refused int) {
+	k.Helper()
+	if n := len(k.events(audit.Login)); n != begun {
+		k.Errorf("%d sign-ins are in the audit, want %d", n, begun)
+	}
+	n := 0
+	for _, e := range k.events(audit.Refusal) {
+		if e.Reason == string(auth.BadCredentials) && e.Subject == "demo" && strings.Contains(e.Detail, "authenticator") {
+			n++
+		}
+	}
+	if n != refused {
+		k.Errorf("%d refused for the code are in the audit, want %d", n, refused)
+	}
+}
+
+// A code that is shown to several nodes at once begins one session, and after a
+// restart none.
+func TestCodeIsGoodOnceAtAllNodes(t *testing.T) {
+	inBubble(t, func(k *kit) {
+		a, key := k.administrator()
+		nodes := k.nodes(3)
+		a.Factor = code(key, 0)
+		answers := make(chan error, len(nodes))
+		for _, node := range nodes {
+			go func() {
+				_, err := node.Login(k.Context(), a)
+				answers <- err
+			}()
+		}
+		got := map[auth.Reason]int{}
+		for range nodes {
+			got[reason(k.T, <-answers)]++
+		}
+		if got[""] != 1 || got[auth.BadCredentials] != 3 {
+			k.Errorf("the answers were %v, want one session", got)
+		}
+		k.wantSignIns(1, 3)
+		k.closeAll(nodes)
+		k.restart()
+		k.wantLogin(a, auth.BadCredentials)
+		k.wantSignIns(1, 4)
+	})
+}
+
+// A code that another node took, of which this one has not heard, is refused and counted
+// like a wrong one.
+func TestCodeUsedAtAnotherNodeIsAFailure(t *testing.T) {
+	inBubble(t, func(k *kit) {
+		a, key := k.administrator()
+		nodes := k.nodes(fives.Failures)
+		defer k.closeAll(nodes)
+		for _, node := range nodes { // from now on each remembers the user as it is now
+			time.Sleep(30 * time.Second)
+			a.Factor = code(key, 0)
+			k.wantLoginAt(node, a, "")
+		}
+		time.Sleep(30 * time.Second)
+		a.Factor = code(key, 0)
+		k.wantLoginAt(nodes[0], a, "")
+		for i, node := range nodes[1:] {
+			writes := k.store.writes.Load()
+			r := k.refusedAt(node, a, auth.BadCredentials)
+			if r.Failures != i+1 || r.Allowed != fives.Failures {
+				k.Errorf("failure %d is told as %d of %d", i+1, r.Failures, r.Allowed)
+			}
+			if n := k.store.writes.Load() - writes; n < 2 {
+				k.Errorf("node %d did not ask the store: %d writes", i+1, n)
+			}
+		}
+		k.wantSignIns(len(nodes)+1, fives.Failures)
+		a.Factor = code(key, 30*time.Second)
+		for _, node := range nodes {
+			k.wantLoginAt(node, a, auth.Locked)
+		}
+	})
+}
+
+// Where a name is locked and the code was used, the lock is told.
+func TestLockComesBeforeUsedCode(t *testing.T) {
+	inBubble(t, func(k *kit) {
+		a, key := k.administrator()
+		nodes := k.nodes(1)
+		defer k.closeAll(nodes)
+		a.Factor = code(key, 0)
+		wrong := *a
+		wrong.Factor = ""
+		k.store.beforeWrite.Store(&[]func(){func() {
+			k.wantLoginAt(nodes[1], a, "")
+			for range fives.Failures {
+				k.wantLoginAt(nodes[1], &wrong, auth.BadCredentials)
+			}
+		}}[0])
+		k.wantLogin(a, auth.Locked)
+	})
+}
+
+// A code counts where the store refused the set for another reason and it was written
+// again; and a used one is not told as one too many of a budget, which would say that
+// all else was right.
+func TestCodeAmongOtherConditions(t *testing.T) {
+	for answer, want := range map[auth.FairAnswer]auth.Reason{auth.AnswerWarn: "", auth.AnswerRefuse: auth.Throttled} {
+		inBubble(t, func(k *kit) {
+			a, key := k.administrator()
+			a.Mount.FairUse = auth.FairUse{Logins: 2, Answer: answer}
+			nodes := k.nodes(1)
+			defer k.closeAll(nodes)
+			fresh := func() {
+				time.Sleep(30 * time.Second)
+				a.Factor = code(key, 0)
+			}
+			fresh()
+			k.wantLoginAt(nodes[1], a, "") // needed
+			for range 2 {                  // all of the budget
+				fresh()
+				k.wantLoginAt(nodes[0], a, "")
+			}
+			k.wantLoginAt(nodes[1], a, auth.BadCredentials)
+			fresh()
+			k.wantLoginAt(nodes[1], a, want) // which this node hears of by a conflict
+			used := secret.TOTPStep(time.Now())
+			if want != "" {
+				used--
+			}
+			k.update(func(tx auth.Tx) error {
+				u, err := tx.User(k.user)
+				if u.FactorStep != used {
+					k.Errorf("answer %v: the newest step is %d, want %d", answer, u.FactorStep, used)
+				}
+				return err
+			})
+		})
+	}
+}
+
+// Who is removed while a sign-in is on its way is nobody; who loses the second factor
+// has shown it.
+func TestUserChangesDuringSignIn(t *testing.T) {
+	inBubble(t, func(k *kit) {
+		a, key := k.administrator()
+		a.Factor = code(key, 0)
+		change := func(f func(tx auth.Tx) error) {
+			k.store.beforeWrite.Store(&[]func(){func() { k.update(f) }}[0])
+		}
+		change(func(tx auth.Tx) error {
+			u, err := tx.User(k.user)
+			if err != nil {
+				return err
+			}
+			u.Factor = ""
+			return tx.PutUser(&u)
+		})
+		k.login(a)
+		a, key = k.administrator()
+		a.Factor = code(key, 30*time.Second)
+		change(func(tx auth.Tx) error { return tx.DeleteUser(k.user) })
+		if r := k.refusedAt(k.service, a, auth.BadCredentials); !errors.Is(r, auth.ErrNotFound) || r.Failures != 1 {
+			k.Errorf("%v, failures %d", r, r.Failures)
 		}
 	})
 }

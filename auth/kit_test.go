@@ -201,7 +201,18 @@ func (k *kit) wantLogin(a *auth.Attempt, want auth.Reason) {
 // refused is the refusal of an attempt.
 func (k *kit) refused(a *auth.Attempt, want auth.Reason) *auth.Refusal {
 	k.Helper()
-	_, err := k.service.Login(k.Context(), a)
+	return k.refusedAt(k.service, a, want)
+}
+
+// wantLoginAt and refusedAt are the same at one of several nodes.
+func (k *kit) wantLoginAt(node *auth.Service, a *auth.Attempt, want auth.Reason) {
+	k.Helper()
+	_ = k.refusedAt(node, a, want)
+}
+
+func (k *kit) refusedAt(node *auth.Service, a *auth.Attempt, want auth.Reason) *auth.Refusal {
+	k.Helper()
+	_, err := node.Login(k.Context(), a)
 	if got := reason(k.T, err); got != want {
 		k.Fatalf("login says %q (%v), want %q", got, err, want)
 	}
@@ -277,8 +288,10 @@ type faulty struct {
 	// afterRead, if set, runs once when a session was read and before the reader
 	// hears of it: what happens then is newer than what it was told.
 	afterRead atomic.Pointer[func()]
-	// afterWrite is the same for the next write set.
-	afterWrite atomic.Pointer[func()]
+	// afterWrite is the same for the next write set, and beforeWrite runs before it: what
+	// happens then is newer than what the set goes by.
+	afterWrite  atomic.Pointer[func()]
+	beforeWrite atomic.Pointer[func()]
 }
 
 var errBroken = errors.New("the disk is gone")
@@ -312,6 +325,9 @@ func (f *faulty) View(ctx context.Context, read func(auth.Reader) error) error {
 
 func (f *faulty) Apply(ctx context.Context, w *auth.WriteSet) (auth.Result, error) {
 	f.writes.Add(1)
+	if hook := f.beforeWrite.Swap(nil); hook != nil {
+		(*hook)()
+	}
 	if err := f.fault(); err != nil {
 		return auth.Result{}, err
 	}

@@ -113,6 +113,8 @@ func (s *Service) issue(ctx context.Context, a *Attempt, v *verdict, settled *se
 		}
 		grant, refusal, err := s.issueAs(ctx, id, a, v, settled, now)
 		switch {
+		case refusal != nil && refusal.Reason == BadCredentials:
+			return Grant{}, s.wrongAfterAll(ctx, a, v, settled, now, refusal)
 		case refusal != nil:
 			return Grant{}, s.refuseRight(ctx, a, v, &settled.use, now, refusal)
 		case err == nil:
@@ -218,6 +220,19 @@ func (s *Service) begun(row *SessionRow, v *verdict, mark uint64, now time.Time)
 func (s *Service) countFailure(ctx context.Context, a *Attempt, v *verdict, place *reservation, now time.Time, refusal *Refusal) error {
 	settled := s.guard.failed(now, place, v.known)
 	return s.refuseJudged(ctx, a, &settled, now, refusal)
+}
+
+// wrongAfterAll counts a failure that only the commit has shown like one that was judged.
+// The places were given back when the secret was right, so it waits for them anew; who
+// is locked meanwhile is refused for that.
+func (s *Service) wrongAfterAll(ctx context.Context, a *Attempt, v *verdict, settled *settled, now time.Time, refusal *Refusal) error {
+	settled.use.untold(now)
+	place, other := s.guard.reserve(ctx, now, a)
+	if other != nil {
+		return s.refuse(ctx, a, now, other)
+	}
+	place.rate = settled.rate
+	return s.countFailure(ctx, a, v, &place, now, refusal)
 }
 
 // refuseJudged writes what a judged attempt that begins nothing leaves behind, and

@@ -127,7 +127,7 @@ type WriteSet struct {
 	HandOffs []HandOffRow
 	End      []End
 	Touch    []Touch
-	SignIns  []SignIn
+	SignIns  []SignIn // ErrConflict if the step of one was used already; see SignIn. Each user once
 	Used     []KeyUse
 	Events   []audit.Event // one operation's, kept in order
 }
@@ -167,7 +167,12 @@ type Touch struct {
 	Ends    time.Time // new Ends, of an idle span; an earlier one than is stored changes nothing
 }
 
-// SignIn notes a user's login. Neither time nor step of a user ever goes back.
+// SignIn notes a user's login. Neither time nor step of a user ever goes back: one with
+// a step is ErrConflict unless the step is newer than the user's newest, so that a code
+// opens one session, at however many nodes it is shown. The step alone decides, also
+// where the second factor was removed meanwhile: the code was right when it was judged.
+// Of a user who is gone no step can be used, which is ErrConflict as well. One without a
+// step notes only the time, and leaves alone who is gone.
 type SignIn struct {
 	User PrincipalID
 	At   time.Time

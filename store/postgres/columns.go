@@ -47,6 +47,16 @@ func (c *takeColumns) add(set int, t *auth.Take) {
 	c.at, c.until = append(c.at, micros(t.At)), append(c.until, micros(t.Until))
 }
 
+// signInColumns are the arguments of signIn.
+type signInColumns struct {
+	set            []int32
+	user, at, step []int64
+}
+
+func (c *signInColumns) add(set int, s *auth.SignIn) {
+	c.set, c.user, c.at, c.step = append(c.set, int32(set)), append(c.user, int64(s.User)), append(c.at, micros(s.At)), append(c.step, s.Step)
+}
+
 // sessionColumns are the arguments of insertSessions.
 func sessionColumns(rows []*auth.SessionRow) []any {
 	const longs = 7

@@ -185,26 +185,18 @@ func (p *plan) passwords() {
 
 // records notes logins: of several of one key or user, the newest.
 func (p *plan) records() {
-	signs, uses := map[auth.PrincipalID]auth.SignIn{}, map[auth.PrincipalID]int64{}
-	for _, w := range p.sets {
-		for _, s := range w.SignIns {
-			n := signs[s.User]
-			if s.At.After(n.At) {
-				n.At = s.At
-			}
-			n.Step = max(n.Step, s.Step)
-			signs[s.User] = n
+	var signs signInColumns
+	uses := map[auth.PrincipalID]int64{}
+	for i, w := range p.sets {
+		for j := range w.SignIns {
+			signs.add(i, &w.SignIns[j])
 		}
 		for _, u := range w.Used {
 			uses[u.Key] = max(uses[u.Key], micros(u.At))
 		}
 	}
-	if len(signs) > 0 {
-		var ids, at, steps []int64
-		for id, s := range signs {
-			ids, at, steps = append(ids, int64(id)), append(at, micros(s.At)), append(steps, s.Step)
-		}
-		p.queue(everybody, signIn, ids, at, steps)
+	if len(signs.user) > 0 {
+		p.queue(everybody, signIn, signs.set, signs.user, signs.at, signs.step)
 	}
 	if len(uses) > 0 {
 		var ids, at []int64

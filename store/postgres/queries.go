@@ -66,9 +66,6 @@ const (
 	touch = `WITH t AS (SELECT s.id, n.ends FROM sessions s JOIN unnest($1::bigint[], $2::bigint[]) AS n (id, ends) ON s.id = n.id
 			WHERE s.ends <> 0 AND s.ends < n.ends ORDER BY s.id FOR NO KEY UPDATE OF s)
 		UPDATE sessions s SET ends = t.ends FROM t WHERE s.id = t.id AND s.ends <> 0 AND s.ends < t.ends`
-	signIn = `WITH t AS (SELECT u.id, n.at, n.step FROM users u JOIN unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS n (id, at, step) ON u.id = n.id
-			ORDER BY u.id FOR NO KEY UPDATE OF u)
-		UPDATE users u SET last_sign_in = greatest(u.last_sign_in, t.at), factor_step = greatest(u.factor_step, t.step) FROM t WHERE u.id = t.id`
 	used = `WITH t AS (SELECT k.id, n.at FROM keys k JOIN unnest($1::bigint[], $2::bigint[]) AS n (id, at) ON k.id = n.id
 			WHERE k.last_used < n.at ORDER BY k.id FOR NO KEY UPDATE OF k)
 		UPDATE keys k SET last_used = t.at FROM t WHERE k.id = t.id AND k.last_used < t.at`
@@ -116,6 +113,15 @@ const (
 				forget = CASE WHEN g.forget <= excluded.last THEN excluded.forget ELSE g.forget END
 			RETURNING key, failures),
 		bad AS (SELECT n.of_set FROM n JOIN put p ON p.key = n.key JOIN sums s ON s.key = n.key WHERE p.failures - s.taken + n.place > n.most)
+		` + refuseBad
+
+	// Of sets with a step of one user, each has to be newer than those before it.
+	signIn = `WITH n AS (SELECT *, coalesce(max(step) OVER (PARTITION BY id ORDER BY of_set ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
+			FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::bigint[]) AS n (of_set, id, at, step)),
+		newest AS (SELECT id, max(at) AS at, max(step) AS step FROM n GROUP BY id),
+		held AS (SELECT u.id, u.factor_step AS was, n.at, n.step FROM users u JOIN newest n ON u.id = n.id ORDER BY u.id FOR NO KEY UPDATE OF u),
+		signed AS (UPDATE users u SET last_sign_in = greatest(u.last_sign_in, h.at), factor_step = greatest(u.factor_step, h.step) FROM held h WHERE u.id = h.id),
+		bad AS (SELECT n.of_set FROM n LEFT JOIN held h ON h.id = n.id WHERE n.step > 0 AND (h.id IS NULL OR n.step <= h.was OR n.step <= n.before))
 		` + refuseBad
 
 	refuseBad = "SELECT CASE WHEN sets IS NULL THEN 0 ELSE ('" + conflicting + "' || sets)::integer END FROM (SELECT string_agg(DISTINCT of_set::text, ' ') AS sets FROM bad) refused"

@@ -118,8 +118,8 @@ func (t *transaction) refuses(w *auth.WriteSet) error {
 	if ok, err := t.mayGuard(w); err != nil || !ok {
 		return cmp.Or(err, fmt.Errorf("sqlite: of the guard's rows, what the set goes by is not there: %w", auth.ErrConflict))
 	}
-	if w.Room == nil {
-		return nil
+	if err := t.mayStep(w); err != nil || w.Room == nil {
+		return err
 	}
 	if err := t.begins.flush(); err != nil {
 		return err
@@ -129,6 +129,25 @@ func (t *transaction) refuses(w *auth.WriteSet) error {
 		err = fmt.Errorf("sqlite: %d sessions are alive under the cap: %w", n, auth.ErrConflict)
 	}
 	return err
+}
+
+// mayStep says whether the codes of second factors that a set uses are new.
+func (t *transaction) mayStep(w *auth.WriteSet) error {
+	for i := range w.SignIns {
+		s := &w.SignIns[i]
+		if s.Step == 0 {
+			continue
+		}
+		newest := int64(0)
+		found, err := t.one(func(r row) { newest = r.int(0) }, "SELECT factor_step FROM users WHERE id = ?", int64(s.User))
+		if err == nil && (!found || newest >= s.Step) {
+			err = fmt.Errorf("sqlite: step %d of user %d was used already: %w", s.Step, s.User, auth.ErrConflict)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // notes writes what only moves forward: of two notes that come in the wrong

@@ -311,12 +311,15 @@ func testConditionsTogether(t *testing.T, h Harness) {
 	failed := auth.GuardRow{Key: guardKey(2), Name: "n", Failures: 1, Last: epoch, Forget: epoch.Add(time.Hour)}
 	full := session(1, 1)
 	full.Capped = at.tenant
+	user, spent := putUser(t, s, at.tenant, at.org, "user"), putUser(t, s, at.tenant, at.org, "spent")
+	apply(t, s, auth.WriteSet{SignIns: []auth.SignIn{{User: spent, At: epoch, Step: 7}}})
 	apply(t, s, auth.WriteSet{Begin: []auth.SessionRow{full, session(2, 2)}, HandOffs: []auth.HandOffRow{{ID: 9}}, Guards: failures(locked, failed),
 		Takes: []auth.Take{{Key: guardKey(3), Most: 1, At: epoch, Until: epoch.Add(time.Hour)}}})
 	good := func() auth.WriteSet {
 		return auth.WriteSet{Redeem: 9, Use: 2, Passes: []auth.Pass{{Key: failed.Key, At: epoch, Forget: true}}, Guards: failures(auth.GuardRow{Key: guardKey(4), Failures: 1}),
-			Takes: []auth.Take{{Key: guardKey(5), Most: 1, At: epoch, Until: epoch.Add(time.Hour)}},
-			Room:  &auth.Room{Capped: auth.Capped{Tenant: at.tenant, Dialect: full.Dialect}, At: epoch, Most: 2}}
+			Takes:   []auth.Take{{Key: guardKey(5), Most: 1, At: epoch, Until: epoch.Add(time.Hour)}},
+			SignIns: []auth.SignIn{{User: user, At: epoch, Step: 7}},
+			Room:    &auth.Room{Capped: auth.Capped{Tenant: at.tenant, Dialect: full.Dialect}, At: epoch, Most: 2}}
 	}
 	before := guardRows(t, s)
 	for what, spoil := range map[string]func(*auth.WriteSet){
@@ -327,6 +330,9 @@ func testConditionsTogether(t *testing.T, h Harness) {
 		"Guards": func(w *auth.WriteSet) { w.Guards = append(w.Guards, failures(locked)...) },
 		"Takes": func(w *auth.WriteSet) {
 			w.Takes = append(w.Takes, auth.Take{Key: guardKey(3), Most: 1, At: epoch, Until: epoch.Add(time.Hour)})
+		},
+		"SignIns": func(w *auth.WriteSet) {
+			w.SignIns = append(w.SignIns, auth.SignIn{User: spent, At: epoch, Step: 7})
 		},
 	} {
 		w := good()
@@ -346,8 +352,10 @@ func testConditionsTogether(t *testing.T, h Harness) {
 		if r, err := s.Session(t.Context(), 2); err != nil || r.Uses != 3 {
 			t.Errorf("%s: %d uses are left, %v", what, r.Uses, err)
 		}
+		wantStep(t, s, user, 0)
 	}
 	apply(t, s, good())
+	wantStep(t, s, user, 7)
 }
 
 // testRacingFailures: callers that count on top of what they read lose none, and

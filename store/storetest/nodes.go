@@ -40,6 +40,7 @@ func RunNodes(t *testing.T, n Nodes) {
 		{"Cap", testNodesCap},
 		{"Rate", testNodesRate},
 		{"FairUse", testNodesFairUse},
+		{"Codes", testNodesCodes},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -500,6 +501,58 @@ func testNodesFairUse(t *testing.T, s *site) {
 	}
 	if n := len(s.events(audit.FairUse)); n != 5 {
 		t.Errorf("%d events of fair use, want one of each node that refused or told, once an hour", n)
+	}
+}
+
+// testNodesCodes: a code of a second factor begins one session, whether it is shown to
+// all nodes at once, to one after the other, or to one that was restarted. All that are
+// refused are told and recorded as a wrong code, and counted.
+func testNodesCodes(t *testing.T, s *site) {
+	t.Helper()
+	key := secret.NewTOTPKey()
+	err := s.nodes[0].Update(t.Context(), func(tx auth.Tx) error {
+		u, err := tx.UserByName(s.tenant, nodesUser)
+		if err != nil {
+			return err
+		}
+		u.Factor = s.nodes[0].SealFactor(u.ID, key)
+		return tx.PutUser(&u)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &auth.Mount{Name: "console", Dialect: auth.ConsoleDialect, Policy: auth.Policy{Span: 20 * time.Minute},
+		Names: auth.Limits{Failures: 6, Window: time.Hour, Lock: time.Hour}}
+	signIn := &auth.Attempt{Mount: m, Scheme: auth.Password, User: nodesUser, Secret: nodesPassword, Form: secret.FormNative,
+		Origin: auth.Origin{Source: netip.MustParseAddr("192.0.2.10")}}
+	const rounds = 4
+	for range rounds {
+		s.ahead.Add(int64(time.Minute))
+		// Of the step to come, which is good for a minute at least.
+		signIn.Factor, _ = secret.TOTP(key, secret.TOTPStep(s.nodes[0].Now())+1)
+		got := s.atOnce(len(s.nodes), func(int) *auth.Attempt { return signIn })
+		s.wantAnswers(got, map[auth.Reason]int{"": 1, auth.BadCredentials: 2})
+	}
+	for node := range s.nodes {
+		s.want(node, signIn, auth.BadCredentials)
+	}
+	s.stop(0)
+	s.start(0)
+	if r := s.answer(0, signIn, auth.BadCredentials); r.Failures != 6 {
+		t.Errorf("the sixth failure since the last session is told as %d", r.Failures)
+	}
+	s.want(1, signIn, auth.Locked)
+	if n := len(s.events(audit.Login)); n != rounds {
+		t.Errorf("%d sign-ins in the audit, want %d", n, rounds)
+	}
+	why := map[string]int{}
+	for _, e := range s.events(audit.Refusal) {
+		if e.Reason == string(auth.BadCredentials) {
+			why[e.Subject+": "+e.Detail]++
+		}
+	}
+	if n := why[nodesUser+": the code of the authenticator is wrong, missing or used already"]; n != 2*rounds+4 || len(why) != 1 {
+		t.Errorf("recorded why: %v", why)
 	}
 }
 
