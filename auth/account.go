@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // AccountID names an account inside the store. It is never shown to clients.
@@ -42,6 +43,10 @@ type Account struct {
 	Code     string // "": none. Unique in the tenant, and among tenants
 	Name     string
 	Disabled bool
+
+	// Since when it bears its number and its code, see Put; zero: since before that
+	// was noted.
+	NumberSince, CodeSince time.Time
 }
 
 // Limits of names and codes, in bytes.
@@ -57,6 +62,35 @@ func (a *Account) Ref() string {
 		return strconv.FormatInt(a.Number, 10)
 	}
 	return a.Code
+}
+
+// Put writes the account, and notes since when it bears its number and its code: as
+// before, or at if it gets them now. What is kept of old times goes by these names, and
+// must not be taken for that of who bears them later: whoever makes or renames an account
+// does it here, at the time of the audit event that tells of it.
+func (a *Account) Put(tx Tx, at time.Time) error {
+	var was Account
+	if a.ID != 0 {
+		var err error
+		if was, err = tx.Account(a.ID); err != nil {
+			return err
+		}
+	}
+	a.NumberSince = namedSince(a.Number, was.Number, was.NumberSince, at)
+	a.CodeSince = namedSince(a.Code, was.Code, was.CodeSince, at)
+	return tx.PutAccount(a)
+}
+
+// namedSince is since when a record bears a name: as before, unless it had another then.
+func namedSince[N comparable](name, was N, since, at time.Time) time.Time {
+	var none N
+	switch {
+	case name == none:
+		return time.Time{}
+	case name == was:
+		return since
+	}
+	return at.UTC().Truncate(time.Microsecond)
 }
 
 // Validate says what is wrong with the account on its own; whether its parent

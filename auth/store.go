@@ -264,7 +264,9 @@ type Reader interface {
 // replaces the one with that ID (apps and policies go by key and name); a taken
 // unique name is [Taken], an ID or an account that is not there ErrNotFound.
 // An ID is never used again. Every Put and Delete announces itself in the feed,
-// so that no caller can forget to. Delete of an account needs it to be empty
+// so that no caller can forget to. Accounts and users are put by [Account.Put] and
+// [User.Put], which know since when they bear their names; a store keeps what it is
+// given. Delete of an account needs it to be empty
 // ([InUse]); Delete of a key or user ends its sessions.
 type Tx interface {
 	Reader

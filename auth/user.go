@@ -11,6 +11,7 @@ type User struct {
 	Tenant      AccountID
 	Account     AccountID // where in the tree the user stands; the tenant itself at the top
 	Name        string    // login name, unique in the tenant, compared exactly
+	NameSince   time.Time // when the user got the name, see Put; zero: before that was noted
 	Password    string    // PHC string or another form that secret.CheckHash accepts; "": cannot log in
 	Active      bool
 	Admin       bool
@@ -25,6 +26,19 @@ type User struct {
 	Factor      string    // second factor of a console sign-in, see Service.SealFactor; "": none
 	FactorStep  int64     // of the newest code that was used
 	Everywhere  bool      // the role reaches the whole server; false: the user's account and those below
+}
+
+// Put writes the user, and notes since when it bears its name, as [Account.Put] does.
+func (u *User) Put(tx Tx, at time.Time) error {
+	var was User
+	if u.ID != 0 {
+		var err error
+		if was, err = tx.User(u.ID); err != nil {
+			return err
+		}
+	}
+	u.NameSince = namedSince(u.Name, was.Name, was.NameSince, at)
+	return tx.PutUser(u)
 }
 
 // Validate says what is wrong with the user on its own.

@@ -91,7 +91,7 @@ type people struct {
 }
 
 func (p *people) put(tx auth.Tx) error {
-	p.tenant = auth.Account{Level: auth.Tenant, Code: "ACME" + p.suffix, Name: "Acme ü"}
+	p.tenant = auth.Account{Level: auth.Tenant, Code: "ACME" + p.suffix, Name: "Acme ü", CodeSince: p.at}
 	if err := tx.PutAccount(&p.tenant); err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (p *people) put(tx auth.Tx) error {
 	if err := tx.PutAccount(&p.div); err != nil {
 		return err
 	}
-	p.org = auth.Account{Level: auth.Organization, Tenant: p.tenant.ID, Parent: p.tenant.ID, Number: 1 << 40, Name: "West"}
+	p.org = auth.Account{Level: auth.Organization, Tenant: p.tenant.ID, Parent: p.tenant.ID, Number: 1 << 40, Name: "West", NumberSince: p.at.Add(time.Microsecond)}
 	if err := tx.PutAccount(&p.org); err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (p *people) put(tx auth.Tx) error {
 	p.other = auth.Key{Account: p.div.ID, Name: "other", Digest: sha256.Sum256([]byte("b" + p.suffix)), Pepper: 7, Expires: p.at.Add(time.Hour), Disabled: true,
 		Created: p.at.Add(time.Second)}
 	p.user = auth.User{Tenant: p.tenant.ID, Account: p.org.ID, Name: "ann", Password: "hash", Active: true, Admin: true, Group: "g", Rights: 1 << 50,
-		FullName: "Ann", DisplayName: "A", Email: "a@example.com", Policy: policies[1].Name, Role: auth.Owner, Everywhere: true, Factor: "sealed"}
+		FullName: "Ann", DisplayName: "A", Email: "a@example.com", Policy: policies[1].Name, Role: auth.Owner, Everywhere: true, Factor: "sealed", NameSince: p.at.Add(time.Second)}
 	elsewhere := auth.Account{Level: auth.Tenant, Code: "ELSE" + p.suffix}
 	if err := tx.PutAccount(&elsewhere); err != nil {
 		return err

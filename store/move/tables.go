@@ -39,6 +39,8 @@ var Tables = []Table{
 		{"code", Text},
 		{"name", Text},
 		{"disabled", Bool},
+		{"number_since", Int},
+		{"code_since", Int},
 	}},
 	{"policies", 1, []Column{
 		{"name", Text},
@@ -82,6 +84,7 @@ var Tables = []Table{
 		{"everywhere", Bool},
 		{"factor", Text},
 		{"factor_step", Int},
+		{"name_since", Int},
 	}},
 	{"apps", 1, []Column{
 		{"key", Text},

@@ -55,11 +55,13 @@ func unspeakable(args []any) bool {
 	return false
 }
 
-const selectAccounts = "SELECT id, tenant, parent, level, number, code, name, disabled FROM accounts "
+const selectAccounts = "SELECT id, tenant, parent, level, number, code, name, disabled, number_since, code_since FROM accounts "
 
 func scanAccount(r pgx.CollectableRow) (a auth.Account, err error) {
 	var parent *int64
-	err = r.Scan(&a.ID, &a.Tenant, &parent, &a.Level, &a.Number, &a.Code, &a.Name, &a.Disabled)
+	var numberSince, codeSince int64
+	err = r.Scan(&a.ID, &a.Tenant, &parent, &a.Level, &a.Number, &a.Code, &a.Name, &a.Disabled, &numberSince, &codeSince)
+	a.NumberSince, a.CodeSince = fromMicros(numberSince), fromMicros(codeSince)
 	if parent != nil {
 		a.Parent = auth.AccountID(*parent)
 	}
@@ -127,13 +129,13 @@ func (v records) KeyByDigest(d secret.Digest) (auth.Key, error) {
 	return single(v, "key of that secret", scanKey, selectKeys+"WHERE digest = $1", d[:])
 }
 
-const selectUsers = "SELECT id, tenant, account, name, password, active, admin, grp, rights, full_name, display_name, email, policy, last_sign_in, role, everywhere, factor, factor_step FROM users "
+const selectUsers = "SELECT id, tenant, account, name, password, active, admin, grp, rights, full_name, display_name, email, policy, last_sign_in, role, everywhere, factor, factor_step, name_since FROM users "
 
 func scanUser(r pgx.CollectableRow) (u auth.User, err error) {
-	var signIn int64
+	var signIn, nameSince int64
 	err = r.Scan(&u.ID, &u.Tenant, &u.Account, &u.Name, &u.Password, &u.Active, &u.Admin, &u.Group, &u.Rights, &u.FullName, &u.DisplayName,
-		&u.Email, &u.Policy, &signIn, &u.Role, &u.Everywhere, &u.Factor, &u.FactorStep)
-	u.LastSignIn = fromMicros(signIn)
+		&u.Email, &u.Policy, &signIn, &u.Role, &u.Everywhere, &u.Factor, &u.FactorStep, &nameSince)
+	u.LastSignIn, u.NameSince = fromMicros(signIn), fromMicros(nameSince)
 	return u, err
 }
 

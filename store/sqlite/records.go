@@ -38,11 +38,12 @@ func single[T any](c *conn, what string, scan func(row) T, query string, args ..
 	return out[0], nil
 }
 
-const selectAccounts = "SELECT id, tenant, parent, level, number, code, name, disabled FROM accounts "
+const selectAccounts = "SELECT id, tenant, parent, level, number, code, name, disabled, number_since, code_since FROM accounts "
 
 func scanAccount(r row) auth.Account {
 	return auth.Account{ID: auth.AccountID(r.int(0)), Tenant: auth.AccountID(r.int(1)), Parent: auth.AccountID(r.int(2)),
-		Level: auth.Level(r.int(3)), Number: r.int(4), Code: r.text(5), Name: r.text(6), Disabled: r.bool(7)}
+		Level: auth.Level(r.int(3)), Number: r.int(4), Code: r.text(5), Name: r.text(6), Disabled: r.bool(7),
+		NumberSince: r.time(8), CodeSince: r.time(9)}
 }
 
 // Account reads the account of an id.
@@ -102,13 +103,13 @@ func (v records) KeyByDigest(d secret.Digest) (auth.Key, error) {
 	return single(v.c, "key of that secret", scanKey, selectKeys+"WHERE digest = ?", d[:])
 }
 
-const selectUsers = "SELECT id, tenant, account, name, password, active, admin, grp, rights, full_name, display_name, email, policy, last_sign_in, role, everywhere, factor, factor_step FROM users "
+const selectUsers = "SELECT id, tenant, account, name, password, active, admin, grp, rights, full_name, display_name, email, policy, last_sign_in, role, everywhere, factor, factor_step, name_since FROM users "
 
 func scanUser(r row) auth.User {
 	return auth.User{ID: auth.PrincipalID(r.int(0)), Tenant: auth.AccountID(r.int(1)), Account: auth.AccountID(r.int(2)), Name: r.text(3),
 		Password: r.text(4), Active: r.bool(5), Admin: r.bool(6), Group: r.text(7), Rights: r.int(8), FullName: r.text(9),
 		DisplayName: r.text(10), Email: r.text(11), Policy: r.text(12), LastSignIn: r.time(13), Role: auth.Role(r.text(14)), Everywhere: r.bool(15),
-		Factor: r.text(16), FactorStep: r.int(17)}
+		Factor: r.text(16), FactorStep: r.int(17), NameSince: r.time(18)}
 }
 
 // User reads the user of an id.

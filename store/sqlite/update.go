@@ -87,10 +87,11 @@ func (u *update) PutAccount(a *auth.Account) error {
 		tenant = 0
 	}
 	err := u.put("account", "account", &id,
-		`INSERT INTO accounts (id, tenant, parent, level, number, code, name, disabled)
-			VALUES (?1, CASE ?2 WHEN 0 THEN ?1 ELSE ?2 END, ?3, ?4, ?5, ?6, ?7, ?8)`,
-		`UPDATE accounts SET tenant = CASE ?2 WHEN 0 THEN ?1 ELSE ?2 END, parent = ?3, level = ?4, number = ?5, code = ?6, name = ?7, disabled = ?8 WHERE id = ?1`,
-		int64(tenant), parent, int64(a.Level), a.Number, a.Code, a.Name, bit(a.Disabled))
+		`INSERT INTO accounts (id, tenant, parent, level, number, code, name, disabled, number_since, code_since)
+			VALUES (?1, CASE ?2 WHEN 0 THEN ?1 ELSE ?2 END, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)`,
+		`UPDATE accounts SET tenant = CASE ?2 WHEN 0 THEN ?1 ELSE ?2 END, parent = ?3, level = ?4, number = ?5, code = ?6, name = ?7, disabled = ?8,
+			number_since = ?9, code_since = ?10 WHERE id = ?1`,
+		int64(tenant), parent, int64(a.Level), a.Number, a.Code, a.Name, bit(a.Disabled), micros(a.NumberSince), micros(a.CodeSince))
 	if err != nil {
 		return err
 	}
@@ -123,13 +124,13 @@ func (u *update) PutUser(p *auth.User) error {
 	id := int64(p.ID)
 	err := u.put("user", "principal", &id,
 		`INSERT INTO users (id, tenant, account, name, password, active, admin, grp, rights, full_name, display_name, email, policy, last_sign_in,
-			role, everywhere, factor, factor_step)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			role, everywhere, factor, factor_step, name_since)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		`UPDATE users SET tenant = ?2, account = ?3, name = ?4, password = ?5, active = ?6, admin = ?7, grp = ?8, rights = ?9,
 			full_name = ?10, display_name = ?11, email = ?12, policy = ?13, last_sign_in = ?14,
-			role = ?15, everywhere = ?16, factor = ?17, factor_step = max(factor_step, ?18) WHERE id = ?1`,
+			role = ?15, everywhere = ?16, factor = ?17, factor_step = max(factor_step, ?18), name_since = ?19 WHERE id = ?1`,
 		int64(p.Tenant), int64(p.Account), p.Name, p.Password, bit(p.Active), bit(p.Admin), p.Group, p.Rights,
-		p.FullName, p.DisplayName, p.Email, p.Policy, micros(p.LastSignIn), string(p.Role), bit(p.Everywhere), p.Factor, p.FactorStep)
+		p.FullName, p.DisplayName, p.Email, p.Policy, micros(p.LastSignIn), string(p.Role), bit(p.Everywhere), p.Factor, p.FactorStep, micros(p.NameSince))
 	if err != nil {
 		return err
 	}

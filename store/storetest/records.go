@@ -83,6 +83,24 @@ func testAccounts(t *testing.T, h Harness) {
 		wantErr(t, "the number it gave up", err, auth.ErrNotFound)
 		return nil
 	})
+	// A store keeps what it is told of since when a name is borne.
+	named := auth.Account{Level: auth.Division, Tenant: at.tenant, Parent: at.org, Number: 103, Code: "WEST-3",
+		NumberSince: epoch.Add(time.Microsecond), CodeSince: epoch.Add(time.Second)}
+	update(t, s, func(tx auth.Tx) error { return tx.PutAccount(&named) })
+	check := func() {
+		t.Helper()
+		view(t, s, func(v auth.Reader) error {
+			got, err := v.AccountByNumber(at.tenant, 103)
+			equal(t, "an account with times", got, named, err)
+			list, err := v.PageAccounts(auth.Scope{Account: at.org, Direct: true}, at.div2, 10)
+			equal(t, "a page of one with times", list, []auth.Account{named}, err)
+			return nil
+		})
+	}
+	check()
+	named.NumberSince, named.CodeSince = time.Time{}, epoch.Add(time.Hour)
+	update(t, s, func(tx auth.Tx) error { return tx.PutAccount(&named) })
+	check()
 }
 
 func testKeys(t *testing.T, h Harness) {
@@ -127,7 +145,7 @@ func testUsers(t *testing.T, h Harness) {
 	at := plant(t, s)
 	full := auth.User{Tenant: at.tenant, Account: at.div1, Name: "Charles ä", Password: "a hash", Active: true, Admin: true, Group: "g",
 		Rights: -1, FullName: "f", DisplayName: "d", Email: "e@example.com", Policy: "p", LastSignIn: epoch, Role: auth.Auditor, Everywhere: true,
-		Factor: "sealed", FactorStep: 7}
+		Factor: "sealed", FactorStep: 7, NameSince: epoch.Add(time.Microsecond)}
 	plain := auth.User{Tenant: at.tenant, Account: at.div1, Name: "dora"}
 	other := auth.User{Tenant: at.other, Account: at.other, Name: "dora"}
 	update(t, s, func(tx auth.Tx) error { return errors.Join(tx.PutUser(&full), tx.PutUser(&plain), tx.PutUser(&other)) })
@@ -151,7 +169,7 @@ func testUsers(t *testing.T, h Harness) {
 	}
 	check()
 	full.Name, full.Password, full.Rights, full.Active, full.Account, full.LastSignIn = "C", "", 1<<62, false, at.div1, time.Time{}
-	full.Role, full.Everywhere, full.Factor = auth.Operator, false, ""
+	full.Role, full.Everywhere, full.Factor, full.NameSince = auth.Operator, false, "", epoch.Add(time.Hour)
 	update(t, s, func(tx auth.Tx) error { return tx.PutUser(&full) })
 	check()
 	k := putKey(t, s, at.org, "k")
