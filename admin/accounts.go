@@ -189,7 +189,7 @@ func (a *Admin) AccountCreate(ctx context.Context, by *auth.Caller, from auth.Or
 		if err := rec.Validate(); err != nil {
 			return err
 		}
-		if err := tx.PutAccount(&rec); err != nil {
+		if err := rec.Put(tx, e.At); err != nil {
 			return err
 		}
 		chain = append(chain, rec)
@@ -237,7 +237,7 @@ func (a *Admin) AccountUpdate(ctx context.Context, by *auth.Caller, from auth.Or
 				return err
 			}
 		}
-		if err := tx.PutAccount(rec); err != nil {
+		if err := rec.Put(tx, e.At); err != nil {
 			return err
 		}
 		if rec.Disabled && !was.Disabled {

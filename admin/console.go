@@ -63,7 +63,7 @@ func (a *Admin) EnrolFactor(ctx context.Context, by *auth.Caller, from auth.Orig
 		}
 		e.Account, e.Subject, e.Detail = by.AccountRef, by.Subject, "second factor enrolled"
 		u.Factor, u.FactorStep = sealed, step
-		if err := tx.PutUser(&u); err != nil {
+		if err := u.Put(tx, e.At); err != nil {
 			return err
 		}
 		e.Count, err = tx.End(auth.End{Principal: u.ID, Except: in.Session})

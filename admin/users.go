@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sallyport/sallyport/admin/api"
 	"github.com/sallyport/sallyport/audit"
@@ -156,7 +157,7 @@ func (a *Admin) UserCreate(ctx context.Context, by *auth.Caller, from auth.Origi
 		}
 		about(e, chain, rec.Name)
 		rec.Tenant = chain[0].ID
-		if err := c.putUser(tx, &rec); err != nil {
+		if err := c.putUser(tx, &rec, e.At); err != nil {
 			return err
 		}
 		describeUser(e, &rec)
@@ -167,7 +168,7 @@ func (a *Admin) UserCreate(ctx context.Context, by *auth.Caller, from auth.Origi
 }
 
 // putUser writes a user whom the caller may make as it is.
-func (c *call) putUser(tx auth.Tx, rec *auth.User) error {
+func (c *call) putUser(tx auth.Tx, rec *auth.User, at time.Time) error {
 	if err := c.mayTouch(rec.Role, rec.Everywhere); err != nil {
 		return err
 	}
@@ -177,7 +178,7 @@ func (c *call) putUser(tx auth.Tx, rec *auth.User) error {
 	if err := checkPolicy(tx, rec.Policy); err != nil {
 		return err
 	}
-	return tx.PutUser(rec)
+	return rec.Put(tx, at)
 }
 
 func describeUser(e *audit.Event, u *auth.User) {
@@ -209,7 +210,7 @@ func (a *Admin) UserUpdate(ctx context.Context, by *auth.Caller, from auth.Origi
 		}
 		was := u.Active
 		alterUser(e, &u, &in)
-		if err := c.putUser(tx, &u); err != nil {
+		if err := c.putUser(tx, &u, e.At); err != nil {
 			return err
 		}
 		if was && !u.Active {
@@ -273,7 +274,7 @@ func (a *Admin) UserSetPassword(ctx context.Context, by *auth.Caller, from auth.
 		}
 		u.Password = hash
 		e.Detail = "password set"
-		if err := tx.PutUser(&u); err != nil {
+		if err := u.Put(tx, e.At); err != nil {
 			return err
 		}
 		e.Count, err = tx.End(auth.End{Principal: u.ID})

@@ -104,7 +104,7 @@ func (w *walk) account(in *account, level auth.Level, parent *node) {
 		if parent != nil {
 			rec.Parent, rec.Tenant = parent.rec.ID, parent.tenant.rec.ID
 		}
-		return tx.PutAccount(rec)
+		return rec.Put(tx, w.now)
 	}
 	if wasOn && rec.Disabled {
 		s.why, s.end = auth.EndDisabled, func() auth.End { return auth.End{Account: rec.ID} }

@@ -31,6 +31,7 @@ type world struct {
 	dir   string
 	store *sqlite.Store
 	keys  *secret.Keys
+	now   time.Time
 	said  strings.Builder // plans, outcomes, errors
 }
 
@@ -45,7 +46,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, dir: dir, store: store, keys: keys}
+	w := &world{t: t, dir: dir, store: store, keys: keys, now: today}
 	t.Cleanup(func() {
 		if err := store.Close(); err != nil {
 			t.Error(err)
@@ -62,7 +63,7 @@ func (w *world) plan(file string) (*apply.Plan, string, error) {
 		fmt.Fprintf(&w.said, "%v %+v %#v\n", err, err, err)
 		return nil, "", err
 	}
-	p, err := apply.Make(w.t.Context(), w.store, f, apply.Options{Keys: w.keys, Clock: func() time.Time { return today }, Actor: "op"})
+	p, err := apply.Make(w.t.Context(), w.store, f, apply.Options{Keys: w.keys, Clock: func() time.Time { return w.now }, Actor: "op"})
 	if err != nil {
 		fmt.Fprintf(&w.said, "%v %+v\n", err, err)
 		return nil, "", err
@@ -254,6 +255,46 @@ func TestSameAgainWritesNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a file names has its number, code or name since the time of the event that says so.
+func TestNamedSince(t *testing.T) {
+	w := newWorld(t)
+	times := func(what string, number, code, name time.Time) {
+		t.Helper()
+		w.view(func(r auth.Reader) error {
+			tenant, err := r.AccountByCode(0, "ACME")
+			if err != nil {
+				return err
+			}
+			list, err := r.Accounts(tenant.ID)
+			if err != nil || len(list) != 1 || tenant.CodeSince != today || !tenant.NumberSince.IsZero() {
+				return fmt.Errorf("%w: below %+v are %+v", err, tenant, list)
+			}
+			if a := list[0]; a.NumberSince != number || a.CodeSince != code {
+				t.Errorf("%s: its number since %v, want %v, its code since %v, want %v", what, a.NumberSince, number, a.CodeSince, code)
+			}
+			if u := w.userOf("bob"); u.NameSince != name {
+				t.Errorf("%s: the user since %v, want %v", what, u.NameSince, name)
+			}
+			return nil
+		})
+		if events := w.events(); events[len(events)-1].At != w.now {
+			t.Errorf("%s: the last event is %+v", what, events[len(events)-1])
+		}
+	}
+	const file = "tenants: [{code: ACME, organizations: [{number: %d, code: WEST, users: [{name: bob, state: %s, rights: %d}]}]}]"
+	w.apply("tenants: [{code: ACME, organizations: [{code: WEST, users: [{name: bob}]}]}]")
+	times("made", time.Time{}, today, today)
+	hour := today.Add(time.Hour)
+	w.now = hour
+	w.apply(fmt.Sprintf(file, 5, "present", 7))
+	times("given a number", hour, today, today)
+	w.now = hour.Add(time.Hour)
+	w.apply(fmt.Sprintf(file, 6, "absent", 7))
+	w.now = hour.Add(2 * time.Hour)
+	w.apply(fmt.Sprintf(file, 6, "present", 7))
+	times("renumbered, and another user", hour.Add(time.Hour), today, hour.Add(2*time.Hour))
 }
 
 // readOnly refuses to begin a transaction that writes.

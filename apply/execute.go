@@ -52,9 +52,8 @@ func (p *Plan) Execute(ctx context.Context) (Outcome, error) {
 			return err
 		}
 		out = Outcome{}
-		at := p.o.Clock().UTC().Truncate(time.Microsecond)
 		for _, s := range w.steps() {
-			if err := p.take(tx, s, at, &out); err != nil {
+			if err := p.take(tx, s, w.now, &out); err != nil {
 				return fmt.Errorf("%s: %w", s, err)
 			}
 		}

@@ -18,13 +18,12 @@ const (
 
 // key compares an API key; rec is the stored one, or nil.
 func (w *walk) key(in *key, rec *auth.Key, at *node) {
-	now := w.p.o.Clock()
 	there := rec != nil
 	if !there {
-		rec = &auth.Key{Name: in.Name, Created: now.UTC().Truncate(time.Microsecond)}
+		rec = &auth.Key{Name: in.Name, Created: w.now}
 	}
 	s := &step{what: "key", path: at.path + "/" + in.Name, event: at.event(in.Name)}
-	couldLogIn := there && open(rec, now)
+	couldLogIn := there && open(rec, w.now)
 	replaced := w.secret(in, rec, at, s, there)
 	w.choose(in.Mark, s, rec.ID, &rec.Policy, in.Policy)
 	if in.Has("networks") && !slices.Equal(rec.Networks, in.Networks) {
@@ -37,11 +36,11 @@ func (w *walk) key(in *key, rec *auth.Key, at *node) {
 	}
 	stated(s, in.Mark, "disabled", &rec.Disabled, in.Disabled)
 	power(s, in.Mark, &rec.Role, &rec.Everywhere, in.Role, in.Everywhere)
-	if !there && !rec.Expires.IsZero() && !now.Before(rec.Expires) {
+	if !there && !rec.Expires.IsZero() && !w.now.Before(rec.Expires) {
 		w.remark("key %s: has expired already, so nobody can log in with it", s.path)
 	}
 	switch end := func() auth.End { return auth.End{Principal: rec.ID} }; {
-	case couldLogIn && !open(rec, now):
+	case couldLogIn && !open(rec, w.now):
 		s.why, s.end = auth.EndDisabled, end
 	case replaced:
 		s.why, s.end = auth.EndRevoked, end

@@ -39,7 +39,7 @@ func (w *walk) user(in *user, at *node) {
 	}
 	s.do = func(tx auth.Tx) error {
 		rec.Tenant, rec.Account = at.tenant.rec.ID, at.rec.ID
-		return tx.PutUser(&rec)
+		return rec.Put(tx, w.now)
 	}
 	w.add(&w.put, s, there)
 }

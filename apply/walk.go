@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/auth"
@@ -17,6 +18,7 @@ import (
 type walk struct {
 	p      *Plan
 	r      auth.Reader
+	now    time.Time // of all that it writes
 	errs   strict.Errors
 	broken error // of the store
 
@@ -65,7 +67,7 @@ func (s *step) String() string {
 }
 
 func newWalk(p *Plan, r auth.Reader) *walk {
-	return &walk{p: p, r: r, policies: map[string]bool{}, undo: map[string]*policy{}, freed: map[auth.PrincipalID]bool{},
+	return &walk{p: p, r: r, now: p.o.Clock().UTC().Truncate(time.Microsecond), policies: map[string]bool{}, undo: map[string]*policy{}, freed: map[auth.PrincipalID]bool{},
 		looked:   map[*account]*auth.Account{},
 		goneKeys: map[auth.PrincipalID]bool{}, goneCount: map[auth.AccountID]int{}}
 }

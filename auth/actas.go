@@ -85,7 +85,7 @@ func (s *Service) createUser(ctx context.Context, a *ActAs) *Refusal {
 		Source: a.Origin.Source.String(), Request: a.Origin.Request, Reason: "act-as", Detail: "created the user: a caller acts for it"}
 	err := s.Update(ctx, func(tx Tx) error {
 		u := user
-		if err := tx.PutUser(&u); err != nil {
+		if err := u.Put(tx, event.At); err != nil {
 			return err
 		}
 		return tx.Record(event)

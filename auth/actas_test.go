@@ -193,6 +193,8 @@ func TestActAsCreates(t *testing.T) {
 		events := k.events(audit.Change)
 		if len(events) != 1 || events[0].Subject != "erin" || events[0].Actor != "123456/main" || events[0].Tenant != "ACME" || events[0].Request != "r2" || events[0].Session != uint64(s.ID) {
 			k.Errorf("recorded are %+v", events)
+		} else if u.NameSince.IsZero() || !u.NameSince.Equal(events[0].At) {
+			k.Errorf("the user has its name since %v, was made %v", u.NameSince, events[0].At)
 		}
 	})
 }
