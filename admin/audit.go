@@ -104,7 +104,7 @@ func (s *search) run(ctx context.Context) error {
 			return nil
 		}
 		if err := s.service.View(ctx, func(v auth.Reader) error {
-			r := &reach{call: s.call, v: v, known: map[string]bool{}}
+			r := &reach{call: s.call, v: v, known: map[string]whose{}}
 			for i := range part {
 				if err := s.look(r, &part[i]); err != nil || s.done {
 					return err
@@ -210,12 +210,20 @@ func wireEvent(seq uint64, index int, e *audit.Event) api.Event {
 }
 
 // reach says which events are of somebody in the caller's reach, with a memory for one
-// snapshot. Events keep names, not ids: what is of an account that was deleted, or has
-// another number or code now, is for those whose role reaches everywhere.
+// snapshot. Events keep names, not ids, and a name may have been another's before: an
+// event is of who bears its name now if it is not older than that. So what is of an
+// account that was deleted, or had another number or code then, is for those whose role
+// reaches everywhere.
 type reach struct {
 	*call
 	v     auth.Reader
-	known map[string]bool
+	known map[string]whose
+}
+
+// whose says who bears a name: somebody in the caller's reach or not, and since when.
+type whose struct {
+	own   bool
+	since time.Time
 }
 
 func (r *reach) sees(e *audit.Event) (bool, error) {
@@ -226,24 +234,28 @@ func (r *reach) sees(e *audit.Event) (bool, error) {
 	if e.Account == "" {
 		key += "\x00" + e.Subject
 	}
-	if sees, ok := r.known[key]; ok {
-		return sees, nil
+	w, ok := r.known[key]
+	if !ok {
+		var err error
+		if w, err = r.find(e); err != nil {
+			return false, err
+		}
+		r.known[key] = w
 	}
-	sees, err := r.find(e)
-	if err == nil {
-		r.known[key] = sees
-	}
-	return sees, err
+	return w.own && !e.At.Before(w.since), nil
 }
 
-func (r *reach) find(e *audit.Event) (bool, error) {
+// find says who bears the names of an event now.
+func (r *reach) find(e *audit.Event) (w whose, err error) {
 	var tenant auth.AccountID
 	if e.Tenant != "" {
 		if e.Tenant != r.by.Tenant.Code {
-			return false, nil
+			return w, nil
 		}
-		if tenant = r.by.Tenant.ID; r.by.Account.ID == tenant {
-			return true, nil // all of the tenant is
+		tenant, w.since = r.by.Tenant.ID, r.by.Tenant.CodeSince
+		if r.by.Account.ID == tenant {
+			w.own = true // all of the tenant is
+			return w, nil
 		}
 	}
 	kind, name := auth.LockAccount, e.Account
@@ -251,15 +263,19 @@ func (r *reach) find(e *audit.Event) (bool, error) {
 		kind, name = auth.LockUser, e.Subject
 	}
 	if name == "" {
-		return false, nil
+		return w, nil
 	}
 	holders, err := (&auth.Lock{Kind: kind, Name: name}).Holders(r.v, tenant)
 	if err != nil || len(holders) != 1 {
-		return false, err
+		return w, err
 	}
-	chain, err := chainOf(r.v, holders[0])
+	if holders[0].Since.After(w.since) {
+		w.since = holders[0].Since
+	}
+	chain, err := chainOf(r.v, holders[0].Account)
 	if err != nil {
-		return false, unlessNobody(err)
+		return w, unlessNobody(err)
 	}
-	return r.reaches(chain), nil
+	w.own = r.reaches(chain)
+	return w, nil
 }

@@ -45,7 +45,7 @@ func (a *Admin) lockedAccount(v auth.Reader, l *auth.Lock) ([]auth.Account, erro
 	if err != nil || len(holders) != 1 {
 		return nil, err
 	}
-	chain, err := chainOf(v, holders[0])
+	chain, err := chainOf(v, holders[0].Account)
 	return chain, unlessNobody(err)
 }
 
@@ -62,8 +62,8 @@ func (c *call) ownLocked(v auth.Reader, l *auth.Lock) ([]auth.Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range holders {
-		switch chain, err := chainOf(v, id); {
+	for i := range holders {
+		switch chain, err := chainOf(v, holders[i].Account); {
 		case err != nil && unlessNobody(err) != nil:
 			return nil, err
 		case err == nil && c.reaches(chain):

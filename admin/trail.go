@@ -61,7 +61,7 @@ func (c *call) write(ctx context.Context, w io.Writer, f *api.EventFilter, part 
 	var out []byte
 	err := c.service.View(ctx, func(v auth.Reader) error {
 		out = out[:0]
-		r := &reach{call: c, v: v, known: map[string]bool{}}
+		r := &reach{call: c, v: v, known: map[string]whose{}}
 		for i := range part {
 			events, err := part[i].Events()
 			if err != nil {

@@ -99,28 +99,39 @@ func (s *Service) Locks(ctx context.Context) ([]Lock, error) {
 	return list, nil
 }
 
+// Holder is an account that a name may mean.
+type Holder struct {
+	Account AccountID
+	Since   time.Time // from then on; zero: since before that was noted
+}
+
 // Holders are the accounts that the name of a lock may mean in a tenant: that of the
-// user, or those of the number and of the code. Tenant 0: in any tenant, as long as one
+// user, or those of the number and of the code; one that has both has it since the later,
+// as until then another may have had the one. Tenant 0: in any tenant, as long as one
 // alone has the name. An address is nobody's, and so is a name that nobody has.
-func (l *Lock) Holders(v Reader, tenant AccountID) (list []AccountID, err error) {
-	add := func(id AccountID, err error) error {
+func (l *Lock) Holders(v Reader, tenant AccountID) (list []Holder, err error) {
+	add := func(id AccountID, since time.Time, err error) error {
 		switch {
-		case err == nil && !slices.Contains(list, id):
-			list = append(list, id)
 		case errors.Is(err, ErrNotFound) || errors.Is(err, ErrConflict):
 			return nil
+		case err != nil:
+			return err
+		case len(list) == 0 || list[0].Account != id:
+			list = append(list, Holder{id, since})
+		case since.After(list[0].Since):
+			list[0].Since = since
 		}
-		return err
+		return nil
 	}
 	switch l.Kind {
 	case LockUser:
 		u, err := v.UserByName(tenant, l.Name)
-		err = add(u.Account, err)
+		err = add(u.Account, u.NameSince, err)
 		return list, err
 	case LockAccount:
 		if n, err := strconv.ParseInt(l.Name, 10, 64); err == nil && strconv.FormatInt(n, 10) == l.Name {
 			a, err := v.AccountByNumber(tenant, n)
-			if err := add(a.ID, err); err != nil {
+			if err := add(a.ID, a.NumberSince, err); err != nil {
 				return nil, err
 			}
 		}
@@ -129,7 +140,7 @@ func (l *Lock) Holders(v Reader, tenant AccountID) (list []AccountID, err error)
 			read = func(_ AccountID, code string) (Account, error) { return v.AccountByAnyCode(code) }
 		}
 		a, err := read(tenant, l.Name)
-		err = add(a.ID, err)
+		err = add(a.ID, a.CodeSince, err)
 		return list, err
 	case LockNameless, LockAddress:
 	}
