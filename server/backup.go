@@ -40,11 +40,14 @@ func Backup(ctx context.Context, cfg *config.Config, o BackupOptions) error {
 		return err
 	}
 	found, err := sqlite.Backup(ctx, cfg.Data, o.To, sealUnder(set))
-	if err != nil {
+	misfit := fits(set, found.Peppers)
+	switch {
+	case misfit != nil && err == nil:
+		return errors.Join(misfit, os.Remove(o.To))
+	case misfit != nil: // under another key set the seal does not open
+		return misfit
+	case err != nil:
 		return err
-	}
-	if err := fits(set, found.Peppers); err != nil {
-		return errors.Join(err, os.Remove(o.To))
 	}
 	if o.Keys != "" {
 		if err := set.SaveNew(o.Keys); err != nil {
@@ -155,10 +158,10 @@ func Restore(ctx context.Context, cfg *config.Config, o RestoreOptions) error {
 		return err
 	}
 	found, err := sqlite.Inspect(ctx, copied, sealUnder(set))
-	if err != nil {
-		return err
+	if misfit := fits(set, found.Peppers); misfit != nil { // under another key set the seal does not open
+		return misfit
 	}
-	if err := fits(set, found.Peppers); err != nil {
+	if err != nil {
 		return err
 	}
 	ended, err := openCopy(ctx, copied, &o)

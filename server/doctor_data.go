@@ -80,6 +80,9 @@ func (d *doctor) database(ctx context.Context) {
 		open = sealUnder(set)
 	}
 	found, err := sqlite.Inspect(ctx, d.cfg.Data, open)
+	if !d.fits(found.Peppers) && errors.Is(err, audit.ErrBroken) { // no seal opens under another's key set
+		found, err = sqlite.Inspect(ctx, d.cfg.Data, nil)
+	}
 	if err != nil {
 		d.bad("database", mendDatabase(err), "%v", err)
 		return
@@ -90,7 +93,6 @@ func (d *doctor) database(ctx context.Context) {
 	case found.Unsealed:
 		d.warn("database", "start the server, which seals it; if one has run, ask who can write the database", "the audit is %s", audit.Unsealed)
 	}
-	d.fits(found.Peppers)
 	if !d.troubled(since) {
 		d.fine("database", "%s was read to its end: accounts %d, keys %d, users %d, sessions %d, audit events %d",
 			d.cfg.Data, found.Accounts, found.Keys, found.Users, found.Sessions, found.Events)
@@ -98,19 +100,22 @@ func (d *doctor) database(ctx context.Context) {
 	d.people(at.Powers)
 }
 
-// fits says of a key set what a server that starts with it does.
-func (d *doctor) fits(peppers []uint32) {
+// fits says of a key set what a server that starts with it does, and returns false
+// if it is another database's.
+func (d *doctor) fits(peppers []uint32) bool {
 	const mend = "restore the key set that belongs to the database"
 	set, err := secret.LoadKeys(d.cfg.Keys)
 	if err != nil {
-		return // told already
+		return true // told already
 	}
-	switch unknown, err := auth.UnknownPeppers(set, peppers); {
+	unknown, err := auth.UnknownPeppers(set, peppers)
+	switch {
 	case err != nil:
 		d.bad("keys", mend, "%v", err)
 	case len(unknown) > 0:
 		d.warn("keys", mend+", or give these clients new API keys", "some API keys were made with a key that is no longer in the key set: they cannot log in (keys lost: %d)", len(unknown))
 	}
+	return err == nil
 }
 
 // noDatabase says whether it is certain that there is none.

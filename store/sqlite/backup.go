@@ -53,7 +53,7 @@ func Backup(ctx context.Context, path, to string, open OpenSeal) (Contents, erro
 	}
 	found, err := Inspect(ctx, part.Name(), open)
 	if err != nil {
-		return Contents{}, fmt.Errorf("the backup did not pass its check: %w", err)
+		return found, fmt.Errorf("the backup did not pass its check: %w", err)
 	}
 	return found, place(part.Name(), to)
 }
@@ -114,7 +114,8 @@ func place(from, to string) error {
 // Inspect reads a database from end to end and changes nothing in it: the file's
 // own structure, what belongs to what, and the audit, which is held to its seal; if
 // open is nil, to its chain alone. It wraps [ErrForeign], [ErrDamaged] or
-// [audit.ErrBroken].
+// [audit.ErrBroken]; in the last case the records were read, and the peppers are
+// those in use.
 func Inspect(ctx context.Context, path string, open OpenSeal) (found Contents, err error) {
 	if _, err := os.Stat(path); err != nil {
 		return found, fmt.Errorf("sqlite: checking a database: %w", err)
