@@ -45,7 +45,7 @@ type Seal struct {
 	// zero: none is. An older version dropped batches and left no word of them:
 	// then it is the oldest that was kept, and what came before is taken as gone.
 	From Head
-	To   Head // the newest batch there was
+	To   Head // the newest batch there was; zero: there was none yet
 	At   time.Time
 }
 

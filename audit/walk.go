@@ -18,7 +18,7 @@ func (d *Damage) Error() string { return d.Why + ": " + ErrBroken.Error() }
 func (d *Damage) Unwrap() error { return ErrBroken }
 
 // Unsealed is what to say of an audit without a seal.
-const Unsealed = "not sealed: either no server of this version has run on this database for ten seconds yet, or somebody removed the seal"
+const Unsealed = "not sealed: either no server has run for ten seconds since the upgrade from an older version, or somebody removed the seal"
 
 // Misplaced is nil for a position where a batch can be, else what is wrong: nobody
 // but a forger writes one before the first.
@@ -148,8 +148,11 @@ func (w *Walk) End() error {
 			return &Damage{int64(w.last.Seq + 1), fmt.Sprintf("the audit ends with batch %d, before %s: what followed was taken away", w.last.Seq, m.before)}
 		}
 	}
-	if w.unsealed() && (w.any || w.held.Records) {
+	switch {
+	case w.unsealed() && (w.any || w.held.Records):
 		return &Damage{0, Unsealed}
+	case !w.any && w.held.Records: // a seal of nothing
+		return &Damage{1, "the audit is empty, and there are records, none of which is made without it"}
 	}
 	return nil
 }

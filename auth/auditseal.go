@@ -15,7 +15,8 @@ import (
 // retention left it, and reaches as far as it came, a seal shows: a text beside it
 // that is sealed under the key set, which is not in the database. Whoever can write
 // the database and has no key can put an older state back with its seal, cut off
-// what came since the newest seal, or begin all anew; nothing else.
+// what came since the newest seal, or begin all anew; nothing else. A new database
+// has a seal of nothing, see [SealNew].
 
 const sealLabel = "audit" // for ever
 
@@ -99,7 +100,7 @@ func (s *Service) sealAudit(ctx context.Context) {
 		}
 	default:
 		t.wrong = ""
-		if now := s.clock(); t.ongoing && now.Sub(t.logged) >= headInterval {
+		if now := s.clock(); t.known.To.Seq > 0 && now.Sub(t.logged) >= headInterval {
 			t.logged = now
 			s.log.Info("the audit is sealed", "head", t.known.To.String()) // where the database's owner may not reach
 		}
@@ -114,15 +115,15 @@ func (s *Service) sealOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	newest, err := s.store.AuditBefore(ctx, 0, 1)
+	newest, err := s.auditHead(ctx)
 	if err != nil {
 		return err
 	}
 	keys := s.Keys()
-	if len(newest) == 0 && text == "" && !t.ongoing {
-		return nil // there is no audit yet, or none any more: what comes next shows that
+	if newest == (audit.Head{}) && text == "" && !t.ongoing {
+		return nil // it could not be sealed at the start, or there is none any more: what comes next shows that
 	}
-	if len(newest) > 0 && t.ongoing && text == t.text && keys == t.keys && t.known.To == newest[0].Head() {
+	if t.ongoing && text == t.text && keys == t.keys && t.known.To == newest {
 		return nil // and nothing new
 	}
 	next, err := s.nextSeal(ctx, text, newest)
@@ -149,8 +150,17 @@ func (s *Service) sealOnce(ctx context.Context) error {
 	return nil
 }
 
+// auditHead is where the chain is with the newest batch; zero: there is none.
+func (s *Service) auditHead(ctx context.Context) (audit.Head, error) {
+	b, err := s.store.AuditBefore(ctx, 0, 1)
+	if err != nil || len(b) == 0 {
+		return audit.Head{}, err
+	}
+	return b[0].Head(), nil
+}
+
 // nextSeal is the seal that follows the one that is there. s.seal.mu is held.
-func (s *Service) nextSeal(ctx context.Context, text string, newest []audit.Batch) (audit.Seal, error) {
+func (s *Service) nextSeal(ctx context.Context, text string, newest audit.Head) (audit.Seal, error) {
 	t := &s.seal
 	if text == "" {
 		if t.ongoing {
@@ -166,40 +176,60 @@ func (s *Service) nextSeal(ctx context.Context, text string, newest []audit.Batc
 	if seal.To.Seq < t.known.To.Seq {
 		return audit.Seal{}, fmt.Errorf("an older seal of the audit was put back, of batch %d, and there was batch %d: %w", seal.To.Seq, t.known.To.Seq, audit.ErrBroken)
 	}
-	if len(newest) == 0 || newest[0].Seq < seal.To.Seq {
+	if newest.Seq < seal.To.Seq {
 		return audit.Seal{}, fmt.Errorf("the end of the audit is missing, which came to batch %d: %w", seal.To.Seq, audit.ErrBroken)
 	}
-	if seal.To.Seq > seal.From.Seq { // else it was dropped
-		b, err := s.store.Audit(ctx, seal.To.Seq-1, 1)
-		if err != nil {
-			return audit.Seal{}, err
-		}
-		if len(b) == 0 || b[0].Head() != seal.To {
-			return audit.Seal{}, fmt.Errorf("batch %d of the audit is not the one that was sealed: %w", seal.To.Seq, audit.ErrBroken)
-		}
+	if err := s.holds(ctx, &seal); err != nil {
+		return audit.Seal{}, err
 	}
-	return audit.Seal{From: seal.From, To: newest[0].Head(), At: s.clock()}, nil
+	return audit.Seal{From: seal.From, To: newest, At: s.clock()}, nil
 }
 
-// firstSeal begins where the audit does. Whether it is new, an older version left no
-// seal, or somebody took it away, and what else with it, nobody can tell: so the
-// audit itself says that there was none, under the seal that is made here.
+// holds looks at the newest batch that was sealed. If that was dropped, or there was
+// none yet, it looks at the beginning of what came since.
+func (s *Service) holds(ctx context.Context, seal *audit.Seal) error {
+	if seal.To.Seq == seal.From.Seq {
+		first, err := s.store.Audit(ctx, 0, 1)
+		if err != nil || len(first) == 0 {
+			return err
+		}
+		_, err = seal.Begins(&first[0])
+		return err
+	}
+	b, err := s.store.Audit(ctx, seal.To.Seq-1, 1)
+	if err != nil {
+		return err
+	}
+	if len(b) == 0 || b[0].Head() != seal.To {
+		return fmt.Errorf("batch %d of the audit is not the one that was sealed: %w", seal.To.Seq, audit.ErrBroken)
+	}
+	return nil
+}
+
+var errAllGone = fmt.Errorf("all of the audit went while it was sealed: %w", audit.ErrBroken)
+
+// firstSeal begins where the audit does. Whether an older version left no seal, or
+// somebody took it away, and what else with it, nobody can tell: so the audit itself
+// says that there was none, under the seal that is made here.
 func (s *Service) firstSeal(ctx context.Context) (audit.Seal, error) {
 	oldest, err := s.store.Audit(ctx, 0, 1)
 	if err != nil {
 		return audit.Seal{}, err
 	}
 	if len(oldest) == 0 {
-		return audit.Seal{}, fmt.Errorf("all of the audit went while it was sealed: %w", audit.ErrBroken)
+		return audit.Seal{}, errAllGone
 	}
 	if err := s.noteUnsealed(ctx, oldest[0].Seq); err != nil {
 		return audit.Seal{}, err
 	}
-	newest, err := s.store.AuditBefore(ctx, 0, 1)
-	if err != nil || len(newest) == 0 {
-		return audit.Seal{}, errors.Join(err, ctx.Err())
+	newest, err := s.auditHead(ctx)
+	switch {
+	case err != nil:
+		return audit.Seal{}, err
+	case newest.Seq == 0: // not even what was just recorded is there
+		return audit.Seal{}, errAllGone
 	}
-	seal := audit.Seal{To: newest[0].Head(), At: s.clock()}
+	seal := audit.Seal{To: newest, At: s.clock()}
 	if oldest[0].Seq > 1 { // what came before is taken as dropped
 		seal.From = oldest[0].Head()
 	}

@@ -20,6 +20,7 @@ import (
 type handled struct {
 	auth.Store
 	batches atomic.Pointer[func([]audit.Batch) []audit.Batch] // nil: untouched
+	gone    atomic.Uint64                                     // batches up to it are
 	seal    atomic.Pointer[string]                            // what stands in the place of the real one
 	puts    atomic.Int64
 	reading atomic.Pointer[func()] // runs once, after the newest batch was read
@@ -35,7 +36,7 @@ func (h *handled) touch(b []audit.Batch, err error) ([]audit.Batch, error) {
 }
 
 func (h *handled) Audit(ctx context.Context, seq uint64, limit int) ([]audit.Batch, error) {
-	return h.touch(h.Store.Audit(ctx, seq, limit))
+	return h.touch(h.Store.Audit(ctx, max(seq, h.gone.Load()), limit))
 }
 
 func (h *handled) AuditBefore(ctx context.Context, seq uint64, limit int) ([]audit.Batch, error) {
@@ -115,8 +116,13 @@ func (k *kit) seal() audit.Seal {
 
 func TestAuditIsSealed(t *testing.T) {
 	sealed(t, func(k *kit, h *handled, log *said) {
-		if seal, known, err := k.service.AuditSeal(k.Context()); seal != nil || known != (audit.Head{}) || err != nil {
+		seal, known, err := k.service.AuditSeal(k.Context())
+		if err != nil || seal == nil || seal.From != (audit.Head{}) || seal.To != (audit.Head{}) || known != (audit.Head{}) {
 			t.Fatalf("before there was an audit: %v, %v, %v", seal, known, err)
+		}
+		soon()
+		if n := h.puts.Swap(0); n > 1 { // under the keys that it has now
+			t.Errorf("started on a sealed store, it sealed %d times although there is no audit", n)
 		}
 		soon()
 		if n := h.puts.Load(); n != 0 {
@@ -141,6 +147,9 @@ func TestAuditIsSealed(t *testing.T) {
 		}
 		if got := k.seal(); got.To != k.newest() || !strings.Contains(log.String(), "head="+k.newest().String()) {
 			t.Errorf("stopped, with a seal of %v of %v, and logged\n%s", got, k.newest(), log)
+		}
+		if log := log.String(); strings.Contains(log, "level=WARN") || strings.Contains(log, "head=0-") || k.says("") {
+			t.Errorf("of a new store it logged\n%s", log)
 		}
 		k.service = k.node()
 	})
@@ -227,9 +236,26 @@ func TestTamperingIsNoticed(t *testing.T) {
 	}
 }
 
+// unseal takes the seal away while no server runs.
+func (k *kit) unseal(h *handled) {
+	k.Helper()
+	if err := k.service.Close(); err != nil {
+		k.Fatal(err)
+	}
+	text, err := h.AuditSeal(k.Context())
+	if err != nil || text == "" {
+		k.Fatalf("the seal is %q, %v", text, err)
+	}
+	if err := h.SetAuditSeal(k.Context(), text, ""); err != nil {
+		k.Fatal(err)
+	}
+	k.service = k.node()
+}
+
 // An older version dropped batches and left no seal.
 func TestSealOfAnOlderAudit(t *testing.T) {
 	sealed(t, func(k *kit, h *handled, log *said) {
+		k.unseal(h)
 		a := byKey(electaMount())
 		for range 4 {
 			k.login(a)
@@ -268,9 +294,14 @@ func TestSealThatWasTakenAwayIsRecorded(t *testing.T) {
 		k.login(byKey(electaMount()))
 		k.login(byKey(electaMount()))
 		soon()
+		if k.says("") || strings.Contains(log.String(), "had no seal") {
+			t.Fatalf("of a new store it logged\n%s", log)
+		}
+		k.unseal(h)
+		soon()
 		whole, err := h.Store.AuditSeal(k.Context())
 		if err != nil || whole == "" || !k.says("is sealed from batch 1 on") {
-			t.Fatalf("the first seal: %q, %v", whole, err)
+			t.Fatalf("the seal that was made anew: %q, %v", whole, err)
 		}
 		if err := h.SetAuditSeal(k.Context(), whole, ""); err != nil {
 			t.Fatal(err)

@@ -23,7 +23,8 @@ type Options struct {
 	Retention     Retention // zero: notices for an hour, audit for 90 days
 
 	// Beside says that another process serves the store, now or at other times: it
-	// is left to that one to seal the audit and to drop what is old of it.
+	// is left to that one to seal the audit, unless the store is new, and to drop what
+	// is old of it.
 	Beside bool
 }
 
@@ -79,8 +80,8 @@ type Service struct {
 }
 
 // Open makes a Service over a store that the caller owns: it takes up the locks
-// that the store kept, catches up with the feed, and starts the background work
-// that [Service.Close] stops.
+// that the store kept, seals the audit of a new one as [SealNew] does, catches up
+// with the feed, and starts the background work that [Service.Close] stops.
 func Open(ctx context.Context, store Store, o Options) (*Service, error) {
 	if store == nil || o.Keys == nil {
 		return nil, fmt.Errorf("%w: a service needs a store and a key set", ErrInvalid)
@@ -100,6 +101,7 @@ func Open(ctx context.Context, store Store, o Options) (*Service, error) {
 	if err := s.checkKeys(ctx); err != nil {
 		return nil, err
 	}
+	s.sealNew(ctx)
 	head, err := store.FeedHead(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("finding the end of the feed: %w", err)

@@ -12,7 +12,9 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/apply"
+	"github.com/sallyport/sallyport/auth"
 	"github.com/sallyport/sallyport/config"
+	"github.com/sallyport/sallyport/secret"
 )
 
 // ApplyOptions say what [Apply] applies to what.
@@ -93,7 +95,7 @@ func (o *ApplyOptions) apply(ctx context.Context, file *apply.File) (err error) 
 		told.WouldMake = plan.Generates()
 		return tell(o.Out, o.JSON, &told)
 	}
-	done, err := plan.Execute(ctx)
+	done, err := execute(ctx, plan, store, keys)
 	if err != nil {
 		return err
 	}
@@ -183,6 +185,15 @@ func applyDemo(ctx context.Context, cfg *config.Config, log io.Writer) (err erro
 	if err != nil {
 		return err
 	}
-	_, err = plan.Execute(ctx)
+	_, err = execute(ctx, plan, store, keys)
 	return err
+}
+
+// execute carries out a plan on a store that no server has opened, maybe: a new one
+// is sealed before anything is in it.
+func execute(ctx context.Context, plan *apply.Plan, store auth.Store, keys *secret.Keys) (apply.Outcome, error) {
+	if err := auth.SealNew(ctx, store, keys); err != nil {
+		return apply.Outcome{}, err
+	}
+	return plan.Execute(ctx)
 }

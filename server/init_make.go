@@ -146,7 +146,7 @@ func (n *initiation) makeDatabase(ctx context.Context, path string, keys *secret
 	if err != nil {
 		return err
 	}
-	_, err = plan.Execute(ctx)
+	_, err = execute(ctx, plan, store, keys)
 	return err
 }
 

@@ -51,11 +51,11 @@ func TestJSONOfTheServersCommands(t *testing.T) {
 		{"init --dir other", "administrator console logins made next password tenant trial_certificate"},
 		{"apply -f customers.yaml --dry-run" + config, "changes dry_run ended unchanged would_make"},
 		{"apply -f customers.yaml" + config, "changes dry_run ended secrets unchanged"},
-		{"backup --to copy.db --keys-to copy.json" + config, "accounts events keys keys_to newest sessions to unsealed users"},
+		{"backup --to copy.db --keys-to copy.json" + config, "accounts events keys keys_to newest sessions to users"},
 		{"keys rotate" + config, "file keys"},
 		{"keys rotate --prepare" + config, "file keys prepared"},
 		{"keys rotate --alone" + config, "file keys promoted"},
-		{"restore --from copy.db --replace" + config, "accounts aside ended events from keys sessions sessions_kept unsealed users"},
+		{"restore --from copy.db --replace" + config, "accounts aside ended events from keys sessions sessions_kept users"},
 		{"version", "commit go modified platform version"},
 	} {
 		code, stdout, stderr := d.try(append(strings.Fields(c.words), "--json")...)

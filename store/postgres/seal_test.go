@@ -31,7 +31,7 @@ func TestTamperedAudit(t *testing.T) {
 		return s
 	}
 	s := serve(false)
-	for i := range 12 {
+	for i := range 13 {
 		err := s.Update(t.Context(), func(tx auth.Tx) error {
 			return tx.Record(audit.Event{At: s.Now(), Kind: audit.Login, Subject: "ann", Session: uint64(i + 1)})
 		})

@@ -63,6 +63,7 @@ func Run(t *testing.T, h Harness) {
 		{"LeaseAfterLoss", testLeaseAfterLoss},
 		{"Audit", testAudit},
 		{"AuditSeal", testAuditSeal},
+		{"SealNew", testSealNew},
 		{"AuditBefore", testAuditBefore},
 		{"ListSessions", testListSessions},
 		{"ListSessionsOfSome", testListSessionsOfSome},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/secret"
 )
 
 func testFeed(t *testing.T, h Harness) {
@@ -183,6 +184,55 @@ func testAuditSeal(t *testing.T, h Harness) {
 	if b := batches(t, s); len(b) != 0 {
 		t.Errorf("sealing made %d batches", len(b))
 	}
+}
+
+// testSealNew: of several that begin a new store one seals it, and what was in it
+// before is not sealed as if nothing were.
+func testSealNew(t *testing.T, h Harness) {
+	var sets [2]*secret.Keys
+	for i := range sets {
+		var err error
+		if sets[i], err = secret.GenerateKeys(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := fresh(t, h)
+	var texts [16]string
+	parallel(len(texts), func(i int) {
+		var err error
+		if err = auth.SealNew(t.Context(), s, sets[i%2]); err == nil {
+			texts[i], err = s.AuditSeal(t.Context())
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	for _, text := range texts {
+		if text == "" || text != texts[0] {
+			t.Errorf("sealed %q and %q", text, texts[0])
+		}
+	}
+	_, first := auth.OpenSeal(sets[0], texts[0])
+	_, second := auth.OpenSeal(sets[1], texts[0])
+	if (first == nil) == (second == nil) {
+		t.Errorf("the one seal opens under two key sets with %v, %v", first, second)
+	}
+	if b := batches(t, s); len(b) != 0 {
+		t.Errorf("sealing made %d batches", len(b))
+	}
+
+	s = fresh(t, h)
+	plant(t, s)
+	if err := auth.SealNew(t.Context(), s, sets[0]); err != nil {
+		t.Error(err)
+	}
+	wantSeal(t, s, "")
+	s = fresh(t, h)
+	apply(t, s, auth.WriteSet{Events: []audit.Event{{At: epoch, Kind: audit.Login}}})
+	if err := auth.SealNew(t.Context(), s, sets[0]); err != nil {
+		t.Error(err)
+	}
+	wantSeal(t, s, "")
 }
 
 func testNotes(t *testing.T, h Harness) {
