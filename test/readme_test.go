@@ -2,7 +2,6 @@ package test
 
 import (
 	"crypto/tls"
-	"errors"
 	"net/http"
 	"os"
 	"os/exec"
@@ -127,8 +126,6 @@ func (r *reader) copy(shown string) {
 	}
 }
 
-var errNotSealed = errors.New("not sealed")
-
 func (r *reader) do(b block) {
 	r.Helper()
 	text := r.place.Replace(b.text)
@@ -138,18 +135,9 @@ func (r *reader) do(b block) {
 			r.Fatal(err)
 		}
 	case "run":
-		var out []byte
-		err := errNotSealed
-		// A reader takes longer to come to where the audit is verified than the server
-		// takes to seal it.
-		for deadline := time.Now().Add(patience); errors.Is(err, errNotSealed) && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-			cmd := exec.Command("sh", "-e", "-c", text)
-			cmd.Dir = r.dir
-			if out, err = cmd.CombinedOutput(); err != nil && strings.Contains(string(out), errNotSealed.Error()) {
-				err = errNotSealed
-				time.Sleep(2 * time.Second)
-			}
-		}
+		cmd := exec.Command("sh", "-e", "-c", text)
+		cmd.Dir = r.dir
+		out, err := cmd.CombinedOutput()
 		if err != nil {
 			r.Fatalf("line %d: %v: %s", b.line, err, out)
 		}
