@@ -161,6 +161,9 @@ func (m *mover) kill(when func(said string) bool) (ended bool) {
 			said += line + "\n"
 		case err := <-done:
 			if err != nil {
+				for len(lines) > 0 {
+					said += <-lines + "\n"
+				}
 				m.Fatalf("%v:\n%s", err, said)
 			}
 			return true
