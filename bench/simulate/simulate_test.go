@@ -111,11 +111,11 @@ func TestCapacityIsReckonedAsTheDocumentSays(t *testing.T) {
 	c := Reckon(Installation{Live: 1e9, Logins: 1e5, Calls: 50})
 	near(t, "checks", c.Checks, 5e6, 1e-9)
 	near(t, "disk", c.Disk, 1e9*208.9, 1e-9)
-	near(t, "cores of nodes", c.NodeCores, 5e6*36e-6+1e5*65e-6, 1e-9)
-	near(t, "nodes", c.Nodes, 24, 1e-9) // 186.5 cores of 8 each
-	near(t, "cores for logins", c.LoginCores, 1.8, 1e-9)
+	near(t, "cores of nodes", c.NodeCores, 5e6*28e-6+1e5*60e-6, 1e-9)
+	near(t, "nodes", c.Nodes, 19, 1e-9) // 146 cores of 8 each
+	near(t, "cores for logins", c.LoginCores, 2.5, 1e-9)
 	// 50 calls: a fifth makes 200 calls each, the rest 12.5.
-	near(t, "reads of a login", c.ReadsOfALogin, 0.2*23*200/224+0.8*23*12.5/36.5, 1e-9)
+	near(t, "reads of a login", c.ReadsOfALogin, 0.2*18*200/219+0.8*18*12.5/31.5, 1e-9)
 	near(t, "databases", c.Sticky, 3, 1e-9) // 2,500 commits a second, a thousand of one
 }
 
