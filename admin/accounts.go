@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/sallyport/sallyport/admin/api"
 	"github.com/sallyport/sallyport/audit"
@@ -189,6 +191,9 @@ func (a *Admin) AccountCreate(ctx context.Context, by *auth.Caller, from auth.Or
 		if err := rec.Validate(); err != nil {
 			return err
 		}
+		if err := c.mayCall(tx, &rec, &auth.Account{}); err != nil {
+			return err
+		}
 		if err := rec.Put(tx, e.At); err != nil {
 			return err
 		}
@@ -225,12 +230,8 @@ func (a *Admin) AccountUpdate(ctx context.Context, by *auth.Caller, from auth.Or
 		if err := rec.Validate(); err != nil {
 			return err
 		}
-		if rec.ID == c.by.Account.ID && (was.Number != rec.Number || was.Code != rec.Code) {
-			// Mounts and other accounts go by these: how the top of a reach is called is
-			// the business of whoever reaches beyond it.
-			if err := c.everywhere(); err != nil {
-				return err
-			}
+		if err := c.mayCall(tx, rec, &was); err != nil {
+			return err
 		}
 		if was.Disabled != rec.Disabled {
 			if err := c.mayStop(tx, rec.ID); err != nil {
@@ -249,6 +250,37 @@ func (a *Admin) AccountUpdate(ctx context.Context, by *auth.Caller, from auth.Or
 		return nil
 	})
 	return out, err
+}
+
+// mayCall refuses to call an account as it is called now and was not before. Mounts and
+// other accounts go by how the top of a reach is called: that is the business of whoever
+// reaches beyond it. And where a number reads as another's code, what the audit keeps of
+// one could be taken for that of the other, which nobody may bring about who does not see
+// both.
+func (c *call) mayCall(v auth.Reader, rec, was *auth.Account) error {
+	if c.by.Everywhere || (was.Number == rec.Number && was.Code == rec.Code) {
+		return nil
+	}
+	if rec.ID == c.by.Account.ID {
+		return c.everywhere()
+	}
+	number := ""
+	if rec.Number != 0 {
+		number = strconv.FormatInt(rec.Number, 10)
+	}
+	for _, n := range [...]struct{ field, name string }{{"number", number}, {"code", rec.Code}} {
+		if n.name == "" {
+			continue
+		}
+		holders, err := (&auth.Lock{Kind: auth.LockAccount, Name: n.name}).Holders(v, rec.Tenant)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(holders, func(h auth.Holder) bool { return h.Account != rec.ID }) {
+			return &Obstacle{n.field, "is taken by another account of the tenant, as its number or code: choose another", auth.ErrExists}
+		}
+	}
+	return nil
 }
 
 // mayStop refuses to disable or enable an account in which, or below which, somebody

@@ -3,6 +3,7 @@ package admin_test
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"testing"
@@ -172,6 +173,43 @@ func TestNamesThatOthersHad(t *testing.T) {
 				t.Errorf("that it sees %+v: %v", taken, sees)
 			}
 		})
+	}
+}
+
+// Who does not see both accounts does not make the number of one read as the code of the
+// other: what the audit keeps would be taken for either's.
+func TestNumberThatReadsAsACode(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	k.put(func(tx auth.Tx) error {
+		top := auth.Account{Level: auth.Organization, Tenant: auth.AccountID(k.acme), Parent: auth.AccountID(k.acme), Code: "301", Number: 300}
+		return top.Put(tx, k.service.Now())
+	})
+	taken := func(err error, field string) {
+		t.Helper()
+		var p *client.Error
+		if !errors.As(err, &p) || p.Status != http.StatusConflict || p.Field != field {
+			t.Errorf("the %s of another is answered %v", field, err)
+		}
+	}
+	for _, c := range []struct {
+		number      int64
+		code, field string
+	}{{301, "", "number"}, {0, "300", "code"}} {
+		_, err := k.as(operatorWest).AccountCreate(t.Context(), api.NewAccount{Parent: k.west, Number: c.number, Code: c.code})
+		taken(err, c.field)
+		_, err = k.as(operatorWest).AccountUpdate(t.Context(), api.AccountChange{ID: k.division, Number: new(max(c.number, 1)), Code: &c.code})
+		taken(err, c.field)
+	}
+	if _, err := k.as(operatorWest).AccountCreate(t.Context(), api.NewAccount{Parent: k.west, Number: 302, Code: "302"}); err != nil {
+		t.Errorf("its own number as its code: %v", err)
+	}
+	made, err := k.as(ownerAll).AccountCreate(t.Context(), api.NewAccount{Parent: k.west, Number: 301})
+	if err != nil {
+		t.Fatalf("by who sees both: %v", err)
+	}
+	if _, err := k.as(operatorWest).AccountUpdate(t.Context(), api.AccountChange{ID: made.ID, Name: new("Other")}); err != nil {
+		t.Errorf("what does not touch the number: %v", err)
 	}
 }
 
