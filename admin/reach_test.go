@@ -198,7 +198,7 @@ func TestNumberThatReadsAsACode(t *testing.T) {
 	}{{301, "", "number"}, {0, "300", "code"}} {
 		_, err := k.as(operatorWest).AccountCreate(t.Context(), api.NewAccount{Parent: k.west, Number: c.number, Code: c.code})
 		taken(err, c.field)
-		_, err = k.as(operatorWest).AccountUpdate(t.Context(), api.AccountChange{ID: k.division, Number: new(max(c.number, 1)), Code: &c.code})
+		_, err = k.as(operatorWest).AccountUpdate(t.Context(), api.AccountChange{ID: k.division, Number: new(max(c.number, 299)), Code: &c.code})
 		taken(err, c.field)
 	}
 	if _, err := k.as(operatorWest).AccountCreate(t.Context(), api.NewAccount{Parent: k.west, Number: 302, Code: "302"}); err != nil {
