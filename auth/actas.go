@@ -4,18 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sallyport/sallyport/audit"
 )
 
 // A trusted caller names the user that it acts for. Whether a session may do so
 // is for the dialect to know; here is seen to it that the user is of the caller's
-// own tenant and may be there at all.
+// own account or below it, and may be there at all.
 
 // ActAs asks who a caller means by a user's name.
 type ActAs struct {
 	Mount  *Mount
-	Caller *Session // whose tenant the user is of
+	Caller *Session // whose account the user is of, or one below
 	User   string
 	Create *NewUser // makes the user if there is none; nil: refused
 	Origin Origin   // for the audit
@@ -24,11 +25,11 @@ type ActAs struct {
 // NewUser is what a caller says of a user that nobody has made yet.
 type NewUser struct{ FullName, Email string }
 
-// ActAs returns the user that a caller names. A name that nobody of the tenant
-// has, or whose account is disabled, is [BadCredentials], a user who is not active
+// ActAs returns the user that a caller names. A name that nobody has whom the caller
+// reaches, or whose account is disabled, is [BadCredentials], a user who is not active
 // [Inactive], and a new user with an impossible name or address [Malformed]. With
 // Create a missing user is made, durably: active, without a password, in the
-// tenant itself. The error is always a [*Refusal].
+// caller's account. The error is always a [*Refusal].
 func (s *Service) ActAs(ctx context.Context, a *ActAs) (*Identity, error) {
 	fresh := s.feed.fresh(s.clock().UnixNano())
 	who, refusal := s.userFor(ctx, a.Caller.Identity, a.User, fresh)
@@ -47,7 +48,7 @@ func (s *Service) ActAs(ctx context.Context, a *ActAs) (*Identity, error) {
 	return who, nil
 }
 
-// userFor finds a user of the caller's tenant. remembered says that memory may be
+// userFor finds a user whom the caller reaches. remembered says that memory may be
 // believed; else the store is asked.
 func (s *Service) userFor(ctx context.Context, caller *Identity, name string, remembered bool) (*Identity, *Refusal) {
 	if len(name) > MaxName {
@@ -61,6 +62,8 @@ func (s *Service) userFor(ctx context.Context, caller *Identity, name string, re
 		return nil, lookupFailed(err)
 	}
 	switch c := &r.candidates[0]; {
+	case !c.under(caller.Account.ID, caller.Tenant.ID):
+		return nil, Refuse(BadCredentials, fmt.Errorf("acting for a user: %w", errReach))
 	case c.disabled:
 		return nil, Refuse(BadCredentials, errors.New("acting for a user: the account is disabled"))
 	case c.who != nil && !c.who.Role.LogsIn():
@@ -72,16 +75,22 @@ func (s *Service) userFor(ctx context.Context, caller *Identity, name string, re
 	}
 }
 
+// under says whether a user stands in an account or below it. Of one who may not log in
+// it is not known what is above his account.
+func (c *candidate) under(account, tenant AccountID) bool {
+	return account == tenant || c.user.Account == account || (c.who != nil && slices.Contains(c.who.Path, account))
+}
+
 // createUser makes the user that a caller named, unless somebody else just did.
 func (s *Service) createUser(ctx context.Context, a *ActAs) *Refusal {
-	tenant := a.Caller.Identity.Tenant
-	user := User{Tenant: tenant.ID, Account: tenant.ID, Name: a.User, Active: true,
+	caller := a.Caller.Identity
+	user := User{Tenant: caller.Tenant.ID, Account: caller.Account.ID, Name: a.User, Active: true,
 		FullName: a.Create.FullName, Email: a.Create.Email}
 	if err := user.Validate(); err != nil {
 		return Refuse(Malformed, fmt.Errorf("creating a user: %w", err))
 	}
-	event := audit.Event{At: s.clock(), Kind: audit.Change, Tenant: tenant.Code, Account: tenant.Ref(), Subject: user.Name,
-		Actor: a.Caller.Identity.name(), Session: uint64(a.Caller.ID), Dialect: a.Mount.Dialect, Mount: a.Mount.Name,
+	event := audit.Event{At: s.clock(), Kind: audit.Change, Tenant: caller.Tenant.Code, Account: caller.AccountRef, Subject: user.Name,
+		Actor: caller.name(), Session: uint64(a.Caller.ID), Dialect: a.Mount.Dialect, Mount: a.Mount.Name,
 		Source: a.Origin.Source.String(), Request: a.Origin.Request, Reason: "act-as", Detail: "created the user: a caller acts for it"}
 	err := s.Update(ctx, func(tx Tx) error {
 		u := user

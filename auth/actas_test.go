@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -180,7 +181,7 @@ func TestActAsCreates(t *testing.T) {
 			k.Fatal(r)
 		}
 		u := who.User
-		if u.Name != "erin" || u.FullName != "Erin Doe" || u.Email != "erin@example.org" || !u.Active || u.Admin || u.Tenant != k.tenant || u.Account != k.tenant {
+		if u.Name != "erin" || u.FullName != "Erin Doe" || u.Email != "erin@example.org" || !u.Active || u.Admin || u.Tenant != k.tenant || u.Account != k.west {
 			k.Errorf("the user is %+v", u)
 		}
 		again, r := k.actAs(s, "erin", &auth.NewUser{FullName: "Somebody Else"})
@@ -195,6 +196,31 @@ func TestActAsCreates(t *testing.T) {
 			k.Errorf("recorded are %+v", events)
 		} else if u.NameSince.IsZero() || !u.NameSince.Equal(events[0].At) {
 			k.Errorf("the user has its name since %v, was made %v", u.NameSince, events[0].At)
+		}
+	})
+}
+
+// A caller acts for who is of its own account or below it, and for nobody beside or above
+// it, whether he may log in or not: one answer, and the same as for who does not exist.
+func TestActAsStaysWithinReach(t *testing.T) {
+	inBubble(t, func(k *kit) {
+		g := k.login(byKey(electaMount()))
+		k.update(func(tx auth.Tx) error {
+			beside := auth.Account{Level: auth.Organization, Tenant: k.tenant, Parent: k.tenant, Code: "BESIDE"}
+			below := auth.Account{Level: auth.Division, Tenant: k.tenant, Parent: k.west, Code: "BELOW"}
+			err := errors.Join(tx.PutAccount(&beside), tx.PutAccount(&below))
+			for name, at := range map[string]auth.AccountID{"beside": beside.ID, "below": below.ID, "above": k.tenant} {
+				err = errors.Join(err, tx.PutUser(&auth.User{Tenant: k.tenant, Account: at, Name: name, Active: true}),
+					tx.PutUser(&auth.User{Tenant: k.tenant, Account: at, Name: "idle " + name}))
+			}
+			return err
+		})
+		for user, want := range map[string]auth.Reason{"beside": auth.BadCredentials, "above": auth.BadCredentials, "below": "",
+			"idle beside": auth.BadCredentials, "idle above": auth.BadCredentials} {
+			if _, r := k.actAs(&g.Session, user, &auth.NewUser{}); r != want {
+				k.Errorf("%s: %q, want %q", user, r, want)
+			}
+			k.wantCheck(asUser(byKey(electaMount()), g, user), want)
 		}
 	})
 }
