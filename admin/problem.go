@@ -15,6 +15,7 @@ var (
 	errNoMethod = errors.New("this path is not asked for with this method: see Allow")
 	errNoRoute  = errors.New("there is no such path: see " + api.Prefix + "/openapi.json")
 	errNobody   = errors.New("say who asks: send Authorization: Basic with the number or code of an account and the secret of a key that has a role")
+	errNoRole   = errors.New("the session's user has no role that administers")
 	errInsecure = errors.New("the way here is not secure: use https, or ask from this machine")
 )
 
@@ -23,7 +24,11 @@ func problemOf(err error) api.Problem {
 	p := func(status int, code, title string) api.Problem {
 		return api.Problem{Type: api.ProblemPrefix + code, Title: title, Status: status, Detail: detail(err)}
 	}
+	interrupted := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	var refusal *auth.Refusal
 	switch {
+	case errors.As(err, &refusal) && !interrupted: // whatever its cause, which would tell names that are there from those that are not
+		return refused(refusal)
 	case errors.Is(err, errNobody):
 		return p(http.StatusUnauthorized, api.Unauthorized, "Who asks is not known")
 	case errors.Is(err, errInsecure):
@@ -49,7 +54,7 @@ func problemOf(err error) api.Problem {
 		return inField(err, p(http.StatusUnprocessableEntity, api.Invalid, "Cannot be so"))
 	case errors.Is(err, ErrTooMany):
 		return p(http.StatusTooManyRequests, api.TooMany, "Too much at once")
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case interrupted:
 		return api.Problem{Type: api.ProblemPrefix + api.Unknown, Title: "Interrupted", Status: http.StatusServiceUnavailable,
 			Detail: "It is not known whether anything was changed: look before you try again."}
 	}

@@ -84,7 +84,10 @@ func (h *handler) bySession(r *http.Request, token string) (*auth.Caller, error)
 	if err != nil {
 		return nil, err
 	}
-	if !session.Identity.Role.Administers() || h.o.lacksFactor(session.Identity) {
+	switch {
+	case !session.Identity.Role.Administers():
+		return nil, auth.Refuse(auth.BadCredentials, errNoRole)
+	case h.o.lacksFactor(session.Identity):
 		return nil, ErrForbidden
 	}
 	return &auth.Caller{Identity: session.Identity}, nil
