@@ -161,13 +161,18 @@ func (c *call) change(ctx context.Context, why string, f func(tx auth.Tx, e *aud
 		e.Detail = clip(e.Detail)
 		return tx.Record(e)
 	})
-	switch {
-	case errors.Is(err, ErrForbidden), errors.Is(err, errElsewhere):
+	if errors.Is(err, ErrForbidden) {
 		return c.forbid(ctx, "", err)
-	case err != nil:
-		return failed(err)
 	}
-	return nil
+	return c.failed(ctx, err)
+}
+
+// failed is the function failed, and records what a confined caller is not shown.
+func (c *call) failed(ctx context.Context, err error) error {
+	if errors.Is(err, errUnseen) {
+		return c.forbid(ctx, "", err)
+	}
+	return failed(err)
 }
 
 // failed keeps errors that callers can do something about, and makes everything else
@@ -193,20 +198,32 @@ func failed(err error) error {
 	return auth.Refuse(auth.Unavailable, err)
 }
 
-// errElsewhere is ErrNotFound for what is there and out of the caller's reach: the
-// caller sees no difference, the audit does.
-var errElsewhere = fmt.Errorf("%w", auth.ErrNotFound)
+// errUnseen is ErrNotFound for a caller whose reach ends somewhere. It is recorded, and
+// says no more than what was asked for: the tenant's auditors read it, and must not learn
+// from it, nor by how long an answer takes, what is there beyond their reach.
+var errUnseen = fmt.Errorf("%w", auth.ErrNotFound)
 
 // account reads an account in the caller's reach, and all above it, the tenant first.
 func (c *call) account(v auth.Reader, id int64) ([]auth.Account, error) {
 	chain, err := chainOf(v, auth.AccountID(id))
-	if err != nil {
-		return nil, fmt.Errorf("account %d: %w", id, err)
+	if err == nil && !c.reaches(chain) {
+		err = auth.ErrNotFound
 	}
-	if !c.reaches(chain) {
-		return nil, fmt.Errorf("account %d: %w", id, errElsewhere)
+	if err != nil {
+		return nil, c.missing(fmt.Sprintf("account %d", id), err)
 	}
 	return chain, nil
+}
+
+// missing is why something that was asked for by its id is not found. What is out of
+// reach and what is nowhere are one error, whatever was looked up on the way.
+func (c *call) missing(what string, err error) error {
+	if errors.Is(err, auth.ErrNotFound) {
+		if err = auth.ErrNotFound; !c.by.Everywhere {
+			err = errUnseen
+		}
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 func (c *call) reaches(chain []auth.Account) bool {
@@ -256,11 +273,5 @@ func (c *call) scope(v auth.Reader, asked int64, direct bool) (auth.Scope, error
 
 // view reads from a snapshot.
 func (c *call) view(ctx context.Context, f func(auth.Reader) error) error {
-	if err := c.service.View(ctx, f); err != nil {
-		if errors.Is(err, errElsewhere) {
-			return c.forbid(ctx, "", err)
-		}
-		return failed(err)
-	}
-	return nil
+	return c.failed(ctx, c.service.View(ctx, f))
 }

@@ -3,7 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 
 	"github.com/sallyport/sallyport/admin/api"
 	"github.com/sallyport/sallyport/audit"
@@ -17,12 +17,12 @@ func wireApp(p *auth.App) api.App {
 // app reads an app in the caller's reach.
 func (c *call) app(v auth.Reader, key string) (auth.App, []auth.Account, error) {
 	p, err := v.App(key)
-	if err != nil {
-		return p, nil, fmt.Errorf("app: %w", err)
+	var chain []auth.Account
+	if err == nil {
+		chain, err = c.account(v, int64(p.Account))
 	}
-	chain, err := c.account(v, int64(p.Account))
 	if err != nil {
-		return p, nil, fmt.Errorf("app: %w", err)
+		return p, nil, c.missing("app "+strconv.Quote(key), err)
 	}
 	return p, chain, nil
 }

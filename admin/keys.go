@@ -45,12 +45,12 @@ func networks(texts []string) (list []netip.Prefix, err error) {
 // key reads a key in the caller's reach.
 func (c *call) key(v auth.Reader, id int64) (auth.Key, []auth.Account, error) {
 	k, err := v.Key(auth.PrincipalID(id))
-	if err != nil {
-		return k, nil, fmt.Errorf("key %d: %w", id, err)
+	var chain []auth.Account
+	if err == nil {
+		chain, err = c.account(v, int64(k.Account))
 	}
-	chain, err := c.account(v, int64(k.Account))
 	if err != nil {
-		return k, nil, fmt.Errorf("key %d: %w", id, err)
+		return k, nil, c.missing(fmt.Sprintf("key %d", id), err)
 	}
 	return k, chain, nil
 }

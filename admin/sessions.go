@@ -27,14 +27,11 @@ func wireSession(s *auth.ListedSession) api.Session {
 // it must be.
 func (c *call) principal(ctx context.Context, id int64, kind string) error {
 	who, err := c.service.IdentityOf(ctx, auth.PrincipalID(id))
+	if err == nil && (kindOf(who) != kind || !c.by.Reaches(who)) {
+		err = auth.ErrNotFound
+	}
 	if err != nil {
-		return failed(err)
-	}
-	if kindOf(who) != kind {
-		return fmt.Errorf("%s %d: %w", kind, id, auth.ErrNotFound)
-	}
-	if !c.by.Reaches(who) {
-		return c.forbid(ctx, fmt.Sprintf("%s %d", kind, id), errElsewhere)
+		return c.failed(ctx, c.missing(fmt.Sprintf("%s %d", kind, id), err))
 	}
 	return nil
 }
@@ -101,11 +98,11 @@ func (c *call) whose(ctx context.Context, key, user, account int64) (p auth.Prin
 // session reads a session in the caller's reach.
 func (c *call) session(ctx context.Context, id int64) (*auth.ListedSession, error) {
 	s, err := c.service.SessionOf(ctx, auth.SessionID(id))
-	if err != nil {
-		return nil, failed(err)
+	if err == nil && !c.by.Reaches(s.Who) {
+		err = auth.ErrNotFound
 	}
-	if !c.by.Reaches(s.Who) {
-		return nil, c.forbid(ctx, fmt.Sprintf("session %d", id), errElsewhere)
+	if err != nil {
+		return nil, c.failed(ctx, c.missing(fmt.Sprintf("session %d", id), err))
 	}
 	return &s, nil
 }

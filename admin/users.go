@@ -41,12 +41,12 @@ func (c *call) hash(ctx context.Context, password string) (string, error) {
 // user reads a user in the caller's reach.
 func (c *call) user(v auth.Reader, id int64) (auth.User, []auth.Account, error) {
 	u, err := v.User(auth.PrincipalID(id))
-	if err != nil {
-		return u, nil, fmt.Errorf("user %d: %w", id, err)
+	var chain []auth.Account
+	if err == nil {
+		chain, err = c.account(v, int64(u.Account))
 	}
-	chain, err := c.account(v, int64(u.Account))
 	if err != nil {
-		return u, nil, fmt.Errorf("user %d: %w", id, err)
+		return u, nil, c.missing(fmt.Sprintf("user %d", id), err)
 	}
 	return u, chain, nil
 }
