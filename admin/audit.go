@@ -230,9 +230,12 @@ func (r *reach) sees(e *audit.Event) (bool, error) {
 	if r.by.Everywhere {
 		return true, nil
 	}
+	if e.Kind == audit.Change && e.Account == "" {
+		return false, nil // of the whole server, as of a policy: its tenant is that of who made it, its subject no user
+	}
 	key := e.Tenant + "\x00" + e.Account
 	if e.Account == "" {
-		key += "\x00" + e.Subject
+		key += "\x00" + userOf(e)
 	}
 	w, ok := r.known[key]
 	if !ok {
@@ -243,6 +246,19 @@ func (r *reach) sees(e *audit.Event) (bool, error) {
 		r.known[key] = w
 	}
 	return w.own && !e.At.Before(w.since), nil
+}
+
+// bareKeys is the dialect whose clients show a secret and claim no name.
+const bareKeys = "sbt"
+
+// userOf is what the user is called whom an event without an account is about, or was
+// claimed to be; "" if it is about none: where nobody claims a name, the subject is a key,
+// which was right and refused all the same, and users may be called like it.
+func userOf(e *audit.Event) string {
+	if e.Dialect == bareKeys {
+		return ""
+	}
+	return e.Subject
 }
 
 // find says who bears the names of an event now.
@@ -260,7 +276,7 @@ func (r *reach) find(e *audit.Event) (w whose, err error) {
 	}
 	kind, name := auth.LockAccount, e.Account
 	if name == "" {
-		kind, name = auth.LockUser, e.Subject
+		kind, name = auth.LockUser, userOf(e)
 	}
 	if name == "" {
 		return w, nil
