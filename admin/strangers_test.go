@@ -48,7 +48,8 @@ func (k *kit) strangers() map[string]func(*http.Request) {
 		if err := tx.PutAccount(&twin); err != nil {
 			return err
 		}
-		ask["a name of two"] = basic("WEST-1", key(int64(twin.ID), "of-twin", func(*auth.Key) {}))
+		key(int64(twin.ID), "of-twin", func(*auth.Key) {})
+		ask["a name of two"] = basic("WEST-1", "wrong")
 		return nil
 	})
 	return ask

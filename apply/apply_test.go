@@ -145,7 +145,16 @@ func (w *world) keyOf(secretText string) (k auth.Key) {
 
 func (w *world) userOf(name string) (u auth.User) {
 	w.t.Helper()
-	w.view(func(r auth.Reader) (err error) { u, err = r.UserByName(0, name); return err })
+	w.view(func(r auth.Reader) error {
+		users, err := r.UsersByName(name, 2)
+		if err == nil && len(users) != 1 {
+			err = fmt.Errorf("%d users are called %s", len(users), name)
+		}
+		if err == nil {
+			u = users[0]
+		}
+		return err
+	})
 	return u
 }
 

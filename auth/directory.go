@@ -54,10 +54,32 @@ type recordKey struct {
 }
 
 // record is everybody an attempt may mean: the keys of an account, one key, or
-// one user.
+// one user. An attempt that names no tenant may mean several accounts or users.
 type record struct {
-	account    AccountID
 	candidates []candidate
+}
+
+// user is the one user that an attempt over a dialect means; nil if that is nobody, or not
+// one alone. Of several the console means the one that may sign in there at all: who may
+// make users without a role cannot take its name from an administrator of another tenant.
+func (r *record) user(dialect string) (one *candidate) {
+	if r == nil {
+		return nil
+	}
+	if len(r.candidates) == 1 {
+		return &r.candidates[0]
+	}
+	for i := range r.candidates {
+		c := &r.candidates[i]
+		if dialect != ConsoleDialect || !c.user.Role.mayLogIn(dialect) {
+			continue
+		}
+		if one != nil {
+			return nil
+		}
+		one = c
+	}
+	return one
 }
 
 type candidate struct {

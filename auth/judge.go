@@ -135,7 +135,8 @@ func (s *Service) compare(ctx context.Context, a *Attempt, r *record, now time.T
 }
 
 // compareKeys compares with every key of the account, without stopping at the
-// first that fits, and with none of an account that does not exist. A key whose
+// first that fits, and with none of an account that does not exist. Where the name is
+// that of accounts in several tenants, the right secret tells whose it is. A key whose
 // pepper is not in this node's key set cannot be compared: if there is no
 // other, nothing was judged. One that could not log in anyway changes nothing.
 func (s *Service) compareKeys(a *Attempt, r *record, now time.Time) (verdict, *Refusal) {
@@ -212,8 +213,9 @@ func (s *Service) findBareKey(ctx context.Context, a *Attempt, now time.Time) (v
 // comparePassword verifies the password of a user, or does the same work for
 // nobody. judged is a hash that it was already found not to fit.
 func (s *Service) comparePassword(ctx context.Context, a *Attempt, r *record, judged string) (verdict, *Refusal) {
-	v := verdict{known: r != nil}
-	if r == nil || r.candidates[0].user.Password == "" {
+	c := r.user(a.Mount.Dialect)
+	v := verdict{known: c != nil}
+	if c == nil || c.user.Password == "" {
 		if judged == "" {
 			if err := s.hasher.VerifyDummy(ctx, a.Secret); err != nil {
 				return v, hashingFailed(err)
@@ -221,7 +223,7 @@ func (s *Service) comparePassword(ctx context.Context, a *Attempt, r *record, ju
 		}
 		return v, refuseCredentials(nil)
 	}
-	v.candidate = r.candidates[0]
+	v.candidate = *c
 	v.judged = v.user.Password
 	if v.judged == judged {
 		return v, refuseCredentials(nil)

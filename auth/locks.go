@@ -107,42 +107,72 @@ type Holder struct {
 
 // Holders are the accounts that the name of a lock may mean in a tenant: that of the
 // user, or those of the number and of the code; one that has both has it since the later,
-// as until then another may have had the one. Tenant 0: in any tenant, as long as one
-// alone has the name. An address is nobody's, and so is a name that nobody has.
+// as until then another may have had the one. Tenant 0: in any tenant; of very many not
+// all, but always several. An address is nobody's, and so is a name that nobody has.
 func (l *Lock) Holders(v Reader, tenant AccountID) (list []Holder, err error) {
-	add := func(id AccountID, since time.Time, err error) error {
-		switch {
-		case errors.Is(err, ErrNotFound) || errors.Is(err, ErrConflict):
-			return nil
-		case err != nil:
-			return err
-		case len(list) == 0 || list[0].Account != id:
-			list = append(list, Holder{id, since})
-		case since.After(list[0].Since):
-			list[0].Since = since
-		}
-		return nil
-	}
 	switch l.Kind {
 	case LockUser:
-		u, err := v.UserByName(tenant, l.Name)
-		err = add(u.Account, u.NameSince, err)
-		return list, err
+		return l.users(v, tenant)
 	case LockAccount:
-		if n, err := strconv.ParseInt(l.Name, 10, 64); err == nil && strconv.FormatInt(n, 10) == l.Name {
-			a, err := v.AccountByNumber(tenant, n)
-			if err := add(a.ID, a.NumberSince, err); err != nil {
-				return nil, err
-			}
-		}
-		read := v.AccountByCode
-		if tenant == 0 {
-			read = func(_ AccountID, code string) (Account, error) { return v.AccountByAnyCode(code) }
-		}
-		a, err := read(tenant, l.Name)
-		err = add(a.ID, a.CodeSince, err)
-		return list, err
+		return l.accounts(v, tenant)
 	case LockNameless, LockAddress:
 	}
 	return nil, nil
+}
+
+func (l *Lock) users(v Reader, tenant AccountID) (list []Holder, err error) {
+	var users []User
+	if tenant == 0 {
+		users, err = v.UsersByName(l.Name, maxNamesakes)
+	} else {
+		users, err = ifThere(v.UserByName(tenant, l.Name))
+	}
+	for i := range users {
+		list = append(list, Holder{users[i].Account, users[i].NameSince})
+	}
+	return list, err
+}
+
+func (l *Lock) accounts(v Reader, tenant AccountID) (list []Holder, err error) {
+	number, err := strconv.ParseInt(l.Name, 10, 64)
+	if err != nil || strconv.FormatInt(number, 10) != l.Name {
+		number = 0 // nobody's
+	}
+	var accounts []Account
+	if tenant == 0 {
+		accounts, err = namesakes(v, number, l.Name)
+	} else {
+		accounts, err = ifThere(v.AccountByNumber(tenant, number))
+		if err != nil {
+			return nil, err
+		}
+		var coded []Account
+		coded, err = ifThere(v.AccountByCode(tenant, l.Name))
+		if len(accounts) == 0 || (len(coded) == 1 && coded[0].ID != accounts[0].ID) {
+			accounts = append(accounts, coded...)
+		}
+	}
+	for i := range accounts {
+		a := &accounts[i]
+		h := Holder{Account: a.ID}
+		if a.Number == number && number != 0 {
+			h.Since = a.NumberSince
+		}
+		if a.Code == l.Name && a.CodeSince.After(h.Since) {
+			h.Since = a.CodeSince
+		}
+		list = append(list, h)
+	}
+	return list, err
+}
+
+// ifThere is a list of what was found, or of nothing.
+func ifThere[T any](one T, err error) ([]T, error) {
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return []T{one}, nil
 }

@@ -243,17 +243,19 @@ type Swept struct {
 type Reader interface {
 	Pager
 	Account(id AccountID) (Account, error)
-	AccountByNumber(tenant AccountID, number int64) (Account, error) // tenant 0: of any, ErrConflict if several have it
-	AccountByCode(tenant AccountID, code string) (Account, error)    // tenant 0: the tenant of that code
-	AccountByAnyCode(code string) (Account, error)                   // in any tenant; ErrConflict if several have it
-	Accounts(parent AccountID) ([]Account, error)                    // direct children by id; 0: the tenants
+	AccountByNumber(tenant AccountID, number int64) (Account, error)
+	AccountsByNumber(number int64, most int) ([]Account, error)   // in any tenant, by id; 0 is nobody's number
+	AccountByCode(tenant AccountID, code string) (Account, error) // tenant 0: the tenant of that code
+	AccountsByCode(code string, most int) ([]Account, error)      // in any tenant, by id; "" is nobody's code
+	Accounts(parent AccountID) ([]Account, error)                 // direct children by id; 0: the tenants
 	Key(id PrincipalID) (Key, error)
 	Keys(account AccountID) ([]Key, error) // by id
 	KeyByDigest(digest secret.Digest) (Key, error)
 	Peppers() ([]uint32, error) // all under which there are keys, ascending
 	User(id PrincipalID) (User, error)
-	UserByName(tenant AccountID, name string) (User, error) // tenant 0: of any, ErrConflict if several have it
-	Users(account AccountID) ([]User, error)                // by id
+	UserByName(tenant AccountID, name string) (User, error)
+	UsersByName(name string, most int) ([]User, error) // in any tenant, by id
+	Users(account AccountID) ([]User, error)           // by id
 	App(key string) (App, error)
 	Apps(account AccountID) ([]App, error) // by key
 	Policy(name string) (Policy, error)

@@ -27,7 +27,8 @@ type Options struct {
 	FactorOptional bool
 
 	// Tenant is the code of the tenant in which user names are looked for when the
-	// form names none. "": in every tenant, as long as one alone has the name.
+	// form names none. "": in every tenant, as long as one alone has the name, or one
+	// alone of those who may sign in.
 	Tenant string
 
 	Dialects []Dialect // as they are mounted

@@ -1,6 +1,7 @@
 package edubrite
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -57,12 +58,12 @@ func (d *desk) status(raw string) int {
 func (d *desk) change(user string, f func(*auth.User)) {
 	d.Helper()
 	err := d.Service().Update(d.Context(), func(tx auth.Tx) error {
-		u, err := tx.UserByName(0, user)
-		if err != nil {
-			return err
+		users, err := tx.UsersByName(user, 2)
+		if err != nil || len(users) != 1 {
+			return fmt.Errorf("%d users are called %s: %w", len(users), user, err)
 		}
-		f(&u)
-		return tx.PutUser(&u)
+		f(&users[0])
+		return tx.PutUser(&users[0])
 	})
 	if err != nil {
 		d.Fatal(err)

@@ -207,8 +207,11 @@ func goesOn(t testing.TB, s auth.Store, was map[string][]move.Row, latest auth.S
 		if accounts[a.ID] || principals[u.ID] {
 			return fmt.Errorf("account %d or user %d had its id before", a.ID, u.ID)
 		}
-		ann, err := tx.UserByName(0, "ann")
-		user = ann.ID
+		anns, err := tx.UsersByName("ann", 2)
+		if err != nil || len(anns) != 1 {
+			return fmt.Errorf("%d users are called ann: %w", len(anns), err)
+		}
+		user = anns[0].ID
 		return errors.Join(err, tx.Record(audit.Event{At: moment, Kind: audit.Change}))
 	})
 	if err != nil {

@@ -436,6 +436,14 @@ func TestInClear(t *testing.T) {
 	}
 }
 
+// nobody is ErrNotFound if a list is empty.
+func nobody[T any](list []T, err error) error {
+	if err == nil && len(list) == 0 {
+		err = auth.ErrNotFound
+	}
+	return err
+}
+
 // TestUnspeakable: what outsiders send is looked up, and text that the database
 // cannot hold is nobody's name; where it is kept, it is kept.
 func TestUnspeakable(t *testing.T) {
@@ -443,9 +451,11 @@ func TestUnspeakable(t *testing.T) {
 	for i, name := range []string{"a\x00b", "\xff\xfe"} {
 		err := s.View(t.Context(), func(v auth.Reader) error {
 			for what, f := range map[string]func() error{
-				"user":   func() error { _, err := v.UserByName(0, name); return err },
+				"user":   func() error { _, err := v.UserByName(1, name); return err },
+				"users":  func() error { return nobody(v.UsersByName(name, 2)) },
 				"app":    func() error { _, err := v.App(name); return err },
-				"code":   func() error { _, err := v.AccountByAnyCode(name); return err },
+				"code":   func() error { _, err := v.AccountByCode(1, name); return err },
+				"codes":  func() error { return nobody(v.AccountsByCode(name, 2)) },
 				"policy": func() error { _, err := v.Policy(name); return err },
 			} {
 				if err := f(); !errors.Is(err, auth.ErrNotFound) {

@@ -29,7 +29,7 @@ func all[T any](v records, scan func(pgx.CollectableRow) (T, error), query strin
 	return out, explain("reading records", err)
 }
 
-// single is all for exactly one row; several are ErrConflict.
+// single is all for the one row that there can be.
 func single[T any](v records, what string, scan func(pgx.CollectableRow) (T, error), query string, args ...any) (T, error) {
 	var none T
 	out, err := all(v, scan, query, args...)
@@ -38,8 +38,6 @@ func single[T any](v records, what string, scan func(pgx.CollectableRow) (T, err
 		return none, err
 	case len(out) == 0:
 		return none, fmt.Errorf("postgres: %s: %w", what, auth.ErrNotFound)
-	case len(out) > 1:
-		return none, fmt.Errorf("postgres: %s: several tenants have it: %w", what, auth.ErrConflict)
 	}
 	return out[0], nil
 }
@@ -73,12 +71,14 @@ func (v records) Account(id auth.AccountID) (auth.Account, error) {
 	return single(v, "account", scanAccount, selectAccounts+"WHERE id = $1", int64(id))
 }
 
-// AccountByNumber reads the account of a number, of one tenant or of any.
+// AccountByNumber reads the account of a number in a tenant.
 func (v records) AccountByNumber(tenant auth.AccountID, number int64) (auth.Account, error) {
-	if tenant == 0 {
-		return single(v, "account number", scanAccount, selectAccounts+"WHERE number = $1 AND number <> 0 LIMIT 2", number)
-	}
 	return single(v, "account number", scanAccount, selectAccounts+"WHERE tenant = $1 AND number = $2 AND number <> 0", int64(tenant), number)
+}
+
+// AccountsByNumber reads the accounts of a number, whichever tenants'.
+func (v records) AccountsByNumber(number int64, most int) ([]auth.Account, error) {
+	return all(v, scanAccount, selectAccounts+"WHERE number = $1 AND number <> 0 ORDER BY id LIMIT $2", number, int64(most))
 }
 
 // AccountByCode reads the account of a code in a tenant, or the tenant of a code.
@@ -89,9 +89,9 @@ func (v records) AccountByCode(tenant auth.AccountID, code string) (auth.Account
 	return single(v, "account code", scanAccount, selectAccounts+"WHERE tenant = $1 AND code = $2 AND code <> ''", int64(tenant), code)
 }
 
-// AccountByAnyCode reads the account of a code, whichever tenant's.
-func (v records) AccountByAnyCode(code string) (auth.Account, error) {
-	return single(v, "account code", scanAccount, selectAccounts+"WHERE code = $1 AND code <> ''", code)
+// AccountsByCode reads the accounts of a code, whichever tenants'.
+func (v records) AccountsByCode(code string, most int) ([]auth.Account, error) {
+	return all(v, scanAccount, selectAccounts+"WHERE code = $1 AND code <> '' ORDER BY id LIMIT $2", code, int64(most))
 }
 
 // Accounts reads the accounts right below one, or the tenants.
@@ -144,12 +144,14 @@ func (v records) User(id auth.PrincipalID) (auth.User, error) {
 	return single(v, "user", scanUser, selectUsers+"WHERE id = $1", int64(id))
 }
 
-// UserByName reads the user of a login name, of one tenant or of any.
+// UserByName reads the user of a login name in a tenant.
 func (v records) UserByName(tenant auth.AccountID, name string) (auth.User, error) {
-	if tenant == 0 {
-		return single(v, "user name", scanUser, selectUsers+"WHERE name = $1 LIMIT 2", name)
-	}
 	return single(v, "user name", scanUser, selectUsers+"WHERE tenant = $1 AND name = $2", int64(tenant), name)
+}
+
+// UsersByName reads the users of a login name, whichever tenants'.
+func (v records) UsersByName(name string, most int) ([]auth.User, error) {
+	return all(v, scanUser, selectUsers+"WHERE name = $1 ORDER BY id LIMIT $2", name, int64(most))
 }
 
 // Users reads the users of an account.

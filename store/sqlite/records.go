@@ -23,7 +23,7 @@ func list[T any](c *conn, scan func(row) T, query string, args ...driver.Value) 
 	return out, explain("reading records", err)
 }
 
-// single is list for exactly one row; several are ErrConflict.
+// single is list for the one row that there can be.
 func single[T any](c *conn, what string, scan func(row) T, query string, args ...driver.Value) (T, error) {
 	var none T
 	out, err := list(c, scan, query, args...)
@@ -32,8 +32,6 @@ func single[T any](c *conn, what string, scan func(row) T, query string, args ..
 		return none, err
 	case len(out) == 0:
 		return none, fmt.Errorf("sqlite: %s: %w", what, auth.ErrNotFound)
-	case len(out) > 1:
-		return none, fmt.Errorf("sqlite: %s: several tenants have it: %w", what, auth.ErrConflict)
 	}
 	return out[0], nil
 }
@@ -51,12 +49,14 @@ func (v records) Account(id auth.AccountID) (auth.Account, error) {
 	return single(v.c, "account", scanAccount, selectAccounts+"WHERE id = ?", int64(id))
 }
 
-// AccountByNumber reads the account of a number, of one tenant or of any.
+// AccountByNumber reads the account of a number in a tenant.
 func (v records) AccountByNumber(tenant auth.AccountID, number int64) (auth.Account, error) {
-	if tenant == 0 {
-		return single(v.c, "account number", scanAccount, selectAccounts+"WHERE number = ? AND number <> 0 LIMIT 2", number)
-	}
 	return single(v.c, "account number", scanAccount, selectAccounts+"WHERE tenant = ? AND number = ? AND number <> 0", int64(tenant), number)
+}
+
+// AccountsByNumber reads the accounts of a number, whichever tenants'.
+func (v records) AccountsByNumber(number int64, most int) ([]auth.Account, error) {
+	return list(v.c, scanAccount, selectAccounts+"WHERE number = ? AND number <> 0 ORDER BY id LIMIT ?", number, int64(most))
 }
 
 // AccountByCode reads the account of a code in a tenant, or the tenant of a code.
@@ -67,9 +67,9 @@ func (v records) AccountByCode(tenant auth.AccountID, code string) (auth.Account
 	return single(v.c, "account code", scanAccount, selectAccounts+"WHERE tenant = ? AND code = ? AND code <> ''", int64(tenant), code)
 }
 
-// AccountByAnyCode reads the account of a code, whichever tenant's.
-func (v records) AccountByAnyCode(code string) (auth.Account, error) {
-	return single(v.c, "account code", scanAccount, selectAccounts+"WHERE code = ? AND code <> ''", code)
+// AccountsByCode reads the accounts of a code, whichever tenants'.
+func (v records) AccountsByCode(code string, most int) ([]auth.Account, error) {
+	return list(v.c, scanAccount, selectAccounts+"WHERE code = ? AND code <> '' ORDER BY id LIMIT ?", code, int64(most))
 }
 
 // Accounts reads the accounts right below one, or the tenants.
@@ -117,12 +117,14 @@ func (v records) User(id auth.PrincipalID) (auth.User, error) {
 	return single(v.c, "user", scanUser, selectUsers+"WHERE id = ?", int64(id))
 }
 
-// UserByName reads the user of a login name, of one tenant or of any.
+// UserByName reads the user of a login name in a tenant.
 func (v records) UserByName(tenant auth.AccountID, name string) (auth.User, error) {
-	if tenant == 0 {
-		return single(v.c, "user name", scanUser, selectUsers+"WHERE name = ? LIMIT 2", name)
-	}
 	return single(v.c, "user name", scanUser, selectUsers+"WHERE tenant = ? AND name = ?", int64(tenant), name)
+}
+
+// UsersByName reads the users of a login name, whichever tenants'.
+func (v records) UsersByName(name string, most int) ([]auth.User, error) {
+	return list(v.c, scanUser, selectUsers+"WHERE name = ? ORDER BY id LIMIT ?", name, int64(most))
 }
 
 // Users reads the users of an account.

@@ -37,10 +37,8 @@ func testAccounts(t *testing.T, h Harness) {
 		equal(t, "a division", got, div, err)
 		got, err = v.AccountByNumber(at.tenant, 100)
 		equal(t, "AccountByNumber", got, org, err)
-		got, err = v.AccountByNumber(0, 101)
-		equal(t, "AccountByNumber of any tenant", got, div, err)
-		_, err = v.AccountByNumber(0, 100)
-		wantErr(t, "AccountByNumber that two tenants have", err, auth.ErrConflict)
+		_, err = v.AccountByNumber(0, 101)
+		wantErr(t, "AccountByNumber of no tenant", err, auth.ErrNotFound)
 		_, err = v.AccountByNumber(at.tenant, 0)
 		wantErr(t, "AccountByNumber 0", err, auth.ErrNotFound)
 		got, err = v.AccountByCode(at.tenant, "WEST")
@@ -49,12 +47,6 @@ func testAccounts(t *testing.T, h Harness) {
 		equal(t, "AccountByCode of a tenant", got, tenant, err)
 		_, err = v.AccountByCode(0, "WEST")
 		wantErr(t, "AccountByCode of a tenant that is none", err, auth.ErrNotFound)
-		got, err = v.AccountByAnyCode("WEST")
-		equal(t, "AccountByAnyCode", got, org, err)
-		_, err = v.AccountByAnyCode("west")
-		wantErr(t, "AccountByAnyCode in other letters", err, auth.ErrNotFound)
-		_, err = v.AccountByAnyCode("")
-		wantErr(t, "AccountByAnyCode without a code", err, auth.ErrNotFound)
 		_, err = v.AccountByCode(at.tenant, "west")
 		wantErr(t, "AccountByCode in other letters", err, auth.ErrNotFound)
 		_, err = v.AccountByCode(at.tenant, "")
@@ -101,6 +93,59 @@ func testAccounts(t *testing.T, h Harness) {
 	named.NumberSince, named.CodeSince = time.Time{}, epoch.Add(time.Hour)
 	update(t, s, func(tx auth.Tx) error { return tx.PutAccount(&named) })
 	check()
+}
+
+// testNamesakes: who has a name in whatever tenant, by id and no more than asked for.
+func testNamesakes(t *testing.T, h Harness) {
+	s := fresh(t, h)
+	at := plant(t, s)
+	var theirs auth.Account
+	ours := auth.User{Tenant: at.tenant, Account: at.div1, Name: "dora"}
+	other := auth.User{Tenant: at.other, Account: at.other, Name: "dora", Role: auth.Auditor}
+	update(t, s, func(tx auth.Tx) (err error) {
+		theirs, err = tx.Account(at.other)
+		theirs.Code = "WEST"
+		return errors.Join(err, tx.PutAccount(&theirs), tx.PutUser(&other), tx.PutUser(&ours))
+	})
+	view(t, s, func(v auth.Reader) error {
+		org, err := v.Account(at.org)
+		if err != nil {
+			return err
+		}
+		div, err := v.Account(at.div1)
+		if err != nil {
+			return err
+		}
+		for _, c := range []struct {
+			what   string
+			number int64
+			most   int
+			want   []auth.Account
+		}{
+			{"one has", 101, 2, []auth.Account{div}}, {"two have", 100, 2, []auth.Account{org, theirs}}, {"two have, of whom one is asked for", 100, 1, []auth.Account{org}},
+			{"nobody has", 102, 2, nil}, {"nobody can have", 0, 2, nil},
+		} {
+			got, err := v.AccountsByNumber(c.number, c.most)
+			equal(t, "AccountsByNumber of one that "+c.what, got, c.want, err)
+		}
+		for _, c := range []struct {
+			code string
+			most int
+			want []auth.Account
+		}{{"WEST", 2, []auth.Account{org, theirs}}, {"WEST", 1, []auth.Account{org}}, {"west", 2, nil}, {"", 2, nil}} {
+			got, err := v.AccountsByCode(c.code, c.most)
+			equal(t, "AccountsByCode "+c.code, got, c.want, err)
+		}
+		for _, c := range []struct {
+			name string
+			most int
+			want []auth.User
+		}{{"dora", 2, []auth.User{other, ours}}, {"dora", 1, []auth.User{other}}, {"Dora", 2, nil}} {
+			got, err := v.UsersByName(c.name, c.most)
+			equal(t, "UsersByName "+c.name, got, c.want, err)
+		}
+		return nil
+	})
 }
 
 func testKeys(t *testing.T, h Harness) {
@@ -156,10 +201,8 @@ func testUsers(t *testing.T, h Harness) {
 			equal(t, "User", got, full, err)
 			got, err = v.UserByName(at.tenant, "dora")
 			equal(t, "UserByName", got, plain, err)
-			got, err = v.UserByName(0, full.Name)
-			equal(t, "UserByName of any tenant", got, full, err)
-			_, err = v.UserByName(0, "dora")
-			wantErr(t, "UserByName that two tenants have", err, auth.ErrConflict)
+			_, err = v.UserByName(0, full.Name)
+			wantErr(t, "UserByName of no tenant", err, auth.ErrNotFound)
 			_, err = v.UserByName(at.tenant, "Dora")
 			wantErr(t, "UserByName in other letters", err, auth.ErrNotFound)
 			list, err := v.Users(at.div1)
@@ -273,7 +316,6 @@ func testMissing(t *testing.T, h Harness) {
 			"KeyByDigest":     func() error { _, err := v.KeyByDigest(secret.Digest{}); return err },
 			"User":            func() error { _, err := v.User(999); return err },
 			"UserByName":      func() error { _, err := v.UserByName(at.other, "u"); return err },
-			"UserByName, any": func() error { _, err := v.UserByName(0, "u"); return err },
 			"App":             func() error { _, err := v.App("a"); return err },
 			"Policy":          func() error { _, err := v.Policy("p"); return err },
 		} {

@@ -73,6 +73,7 @@ func Run(t *testing.T, h Harness) {
 		{"SweepRest", testSweepRest},
 		{"SweepAudit", testSweepAudit},
 		{"Accounts", testAccounts},
+		{"Namesakes", testNamesakes},
 		{"Keys", testKeys},
 		{"Users", testUsers},
 		{"AppsAndPolicies", testAppsAndPolicies},
