@@ -49,39 +49,49 @@ func (a *Admin) lockedAccount(v auth.Reader, l *auth.Lock) ([]auth.Account, erro
 	return chain, unlessNobody(err)
 }
 
-// ownLocked is who of the caller's reach a locked name means, with all above. Locks are
-// kept by mount and claimed name, and at a mount that names no tenant those of a name
-// are one lock for all tenants: it is on whoever of them has the name, and so everybody
-// has to do with it who answers for one of them. Whether others have it too is not told.
+// ownLocked is who of the caller's reach a locked name means, with all above; nil if it
+// means anybody else too, or nobody. Locks are kept by mount and claimed name, and at a
+// mount that names no tenant those of a name are one lock for all tenants. Lifting it
+// gives everybody new guesses at whoever has the name, so that is for those who answer for
+// all of them: else a name that is made for it would do to lift another's lock.
 func (c *call) ownLocked(v auth.Reader, l *auth.Lock) ([]auth.Account, error) {
 	m := c.lockMount(l)
 	if m == nil || (m.Tenant != "" && m.Tenant != c.by.Tenant.Code) {
 		return nil, nil
 	}
-	holders, err := l.Holders(v, c.by.Tenant.ID)
+	var tenant auth.AccountID // of any
+	if m.Tenant != "" {
+		tenant = c.by.Tenant.ID
+	}
+	holders, err := l.Holders(v, tenant)
 	if err != nil {
 		return nil, err
 	}
+	var own []auth.Account
 	for i := range holders {
-		switch chain, err := chainOf(v, holders[i].Account); {
-		case err != nil && unlessNobody(err) != nil:
-			return nil, err
-		case err == nil && c.reaches(chain):
-			return chain, nil
+		chain, err := chainOf(v, holders[i].Account)
+		if err != nil {
+			return nil, unlessNobody(err)
+		}
+		if !c.reaches(chain) {
+			return nil, nil
+		}
+		if own == nil {
+			own = chain
 		}
 	}
-	return nil, nil
+	return own, nil
 }
 
-// unlessNobody is nil for errors that say that nobody, or not one alone, is meant.
+// unlessNobody is nil for errors that say that nobody is meant.
 func unlessNobody(err error) error {
-	if errors.Is(err, auth.ErrNotFound) || errors.Is(err, auth.ErrConflict) {
+	if errors.Is(err, auth.ErrNotFound) {
 		return nil
 	}
 	return err
 }
 
-// seesLock says whether a lock is of somebody in the caller's reach, and of whom.
+// seesLock says whether a lock is of nobody but whom the caller reaches, and of whom.
 // Addresses and names of nobody's are for those whose role reaches everywhere.
 func (c *call) seesLock(v auth.Reader, l *auth.Lock) (bool, []auth.Account, error) {
 	if c.by.Everywhere {

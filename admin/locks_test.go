@@ -24,8 +24,7 @@ func (k *kit) guess(m *auth.Mount, a auth.Attempt) {
 }
 
 // Locks are kept by mount and claimed name. At a mount that names no tenant one lock is
-// on all who have the name, so an operator of each of them sees it and can lift it, and
-// learns nothing of the others; of a name that its own subtree does not have, nothing.
+// on all who have the name, so it is seen and lifted by those alone who reach them all.
 func TestLocksOfOwnNames(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -42,6 +41,9 @@ func TestLocksOfOwnNames(t *testing.T) {
 			{Level: auth.Organization, Tenant: auth.AccountID(k.other), Parent: auth.AccountID(k.other), Number: 101}, // as WEST-1 has
 			{Level: auth.Organization, Tenant: auth.AccountID(k.acme), Parent: auth.AccountID(k.acme), Number: 7},
 			{Level: auth.Division, Tenant: auth.AccountID(k.acme), Parent: auth.AccountID(k.west), Code: "007"},
+			{Level: auth.Division, Tenant: auth.AccountID(k.acme), Parent: auth.AccountID(k.west), Code: "7"},
+			{Level: auth.Division, Tenant: auth.AccountID(k.acme), Parent: auth.AccountID(k.west), Number: 8},
+			{Level: auth.Division, Tenant: auth.AccountID(k.acme), Parent: auth.AccountID(k.west), Code: "8"},
 		} {
 			if err := tx.PutAccount(&a); err != nil {
 				return err
@@ -60,6 +62,8 @@ func TestLocksOfOwnNames(t *testing.T) {
 	k.guess(k.mountCalAmp, password("above"))
 	k.guess(k.mountElecta, auth.Attempt{Scheme: auth.AccountKey, Number: 101})
 	k.guess(k.mountElecta, auth.Attempt{Scheme: auth.AccountKey, Code: "007"})
+	k.guess(k.mountElecta, auth.Attempt{Scheme: auth.AccountKey, Number: 7})
+	k.guess(k.mountElecta, auth.Attempt{Scheme: auth.AccountKey, Number: 8})
 	k.guess(signIn, password("anna"))
 	k.guess(&theirs, password("shared"))
 	k.guess(&gone, password("shared"))
@@ -78,12 +82,12 @@ func TestLocksOfOwnNames(t *testing.T) {
 		slices.Sort(names)
 		return names
 	}
-	west := []string{"calamp shared", "console anna", "electa 007", "electa 100", "electa 101"}
+	west := []string{"console anna", "electa 007", "electa 100", "electa 8"}
 	for who, want := range map[string][]string{
 		operatorWest: west, auditorWest: west,
-		operatorAcme: {"calamp above", "calamp shared", "console anna", "electa 007", "electa 100", "electa 101"},
+		operatorAcme: {"calamp above", "console anna", "electa 007", "electa 100", "electa 7", "electa 8"},
 		operatorAll: {"OUTSIDE-mount shared", "calamp OUTSIDE-otto", "calamp above", "calamp nobody", "calamp shared", "console anna",
-			"electa 007", "electa 100", "electa 101", "electa 900", "renamed shared"},
+			"electa 007", "electa 100", "electa 101", "electa 7", "electa 8", "electa 900", "renamed shared"},
 	} {
 		if got := list(who); !slices.Equal(got, want) {
 			t.Errorf("%s sees %q, want %q", who, got, want)
@@ -101,9 +105,9 @@ func TestLocksOfOwnNames(t *testing.T) {
 			t.Errorf("lifting %s %s, which is seen: %v: %+v, %v", l.Mount, l.Name, seen, out, err)
 		}
 	}
-	for _, name := range []string{"OUTSIDE-otto", "nobody", "900", "shared"} { // shared: what is left is at other mounts
+	for _, name := range []string{"OUTSIDE-otto", "nobody", "900", "shared", "101", "7"} {
 		if out, err := c.LockLift(t.Context(), api.LockLifting{Name: name}); err != nil || out.Lifted != 0 {
-			t.Errorf("lifted what is left of %s: %+v, %v", name, out, err)
+			t.Errorf("lifted %s: %+v, %v", name, out, err)
 		}
 	}
 	if got := list(operatorWest); len(got) != 0 {
@@ -113,6 +117,51 @@ func TestLocksOfOwnNames(t *testing.T) {
 	status2, body2 := k.ask(operatorWest, &api.LockLift.Operation, api.LockLifting{Name: "was never"})
 	if status != status2 || body != body2 {
 		t.Errorf("a name outside: %d %s, none: %d %s", status, body, status2, body2)
+	}
+}
+
+// Who may make users in a subtree does not lift another's lock by making one of its name.
+func TestLocksAreNotLiftedByANamesake(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	k.put(func(tx auth.Tx) error {
+		return tx.PutUser(&auth.User{Tenant: auth.AccountID(k.other), Account: auth.AccountID(k.other), Name: "admin", Active: true, Role: auth.Owner, Everywhere: true})
+	})
+	c := k.as(operatorWest)
+	if _, err := c.UserCreate(t.Context(), api.NewUser{Account: k.west, Name: "admin"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.AccountCreate(t.Context(), api.NewAccount{Parent: k.west, Number: 900}); err != nil {
+		t.Fatal(err)
+	}
+	typed := &auth.Mount{Name: auth.ConsoleDialect, Dialect: auth.ConsoleDialect, Tenant: "OUTSIDE", Policy: auth.Policy{Span: time.Hour}, Names: k.mountElecta.Names}
+	k.guess(typed, auth.Attempt{Scheme: auth.Password, User: "admin"})
+	k.put(func(tx auth.Tx) error { // at a mount of the tenant's it is its own
+		return tx.PutUser(&auth.User{Tenant: auth.AccountID(k.other), Account: auth.AccountID(k.other), Name: "anna", Active: true})
+	})
+	k.guess(k.mountCalAmp, auth.Attempt{Scheme: auth.Password, User: "anna"})
+	for _, name := range []string{"admin", "900", "anna"} { // 900 is locked from the beginning
+		list, err := c.LockList(t.Context(), api.LockQuery{Name: name, Failures: true})
+		if err != nil || len(list.Items) != 0 {
+			t.Errorf("the operator of a subtree sees the lock of %s: %+v, %v", name, list.Items, err)
+		}
+		if out, err := c.LockLift(t.Context(), api.LockLifting{Name: name}); err != nil || out.Lifted != 0 {
+			t.Errorf("and lifts it: %+v, %v", out, err)
+		}
+		all, err := k.as(operatorAll).LockList(t.Context(), api.LockQuery{Name: name})
+		if err != nil || len(all.Items) != 1 || all.Items[0].Account != 0 {
+			t.Fatalf("who reaches everywhere sees %+v, %v", all.Items, err)
+		}
+		if out, err := c.LockLift(t.Context(), api.LockLifting{Lock: all.Items[0].Lock}); err != nil || out.Lifted != 0 {
+			t.Errorf("and lifts it by its id: %+v, %v", out, err)
+		}
+	}
+	k.mountCalAmp.Tenant = "ACME"
+	if out, err := c.LockLift(t.Context(), api.LockLifting{Name: "anna"}); err != nil || out.Lifted != 1 {
+		t.Errorf("of the tenant's mount: %+v, %v", out, err)
+	}
+	if out, err := k.as(operatorAll).LockLift(t.Context(), api.LockLifting{Name: "admin"}); err != nil || out.Lifted != 1 {
+		t.Errorf("everywhere: %+v, %v", out, err)
 	}
 }
 
