@@ -57,6 +57,7 @@ type recordKey struct {
 // one user. An attempt that names no tenant may mean several accounts or users.
 type record struct {
 	candidates []candidate
+	shared     bool // by the keys of several accounts
 }
 
 // user is the one user that an attempt over a dialect means; nil if that is nobody, or not

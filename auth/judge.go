@@ -14,6 +14,7 @@ type verdict struct {
 	candidate
 	who    *Identity
 	known  bool   // somebody of the claimed name exists, whatever the secret
+	shared bool   // several accounts have the claimed name
 	judged string // password hash that the password was compared with
 	rehash bool   // it fits, but is not made as today's are
 	step   int64  // of the second factor's code
@@ -142,10 +143,10 @@ func (s *Service) compare(ctx context.Context, a *Attempt, r *record, now time.T
 func (s *Service) compareKeys(a *Attempt, r *record, now time.Time) (verdict, *Refusal) {
 	keys := s.Keys()
 	digest, pepper := keys.KeyDigestAt(0, a.Secret)
-	v := verdict{known: r != nil}
 	if r == nil {
-		return v, refuseCredentials(ErrNotFound)
+		return verdict{}, refuseCredentials(ErrNotFound)
 	}
+	v := verdict{known: true, shared: r.shared}
 	found, judged, unjudged := -1, false, false
 	for i := range r.candidates {
 		c := &r.candidates[i]

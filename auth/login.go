@@ -53,6 +53,9 @@ func (s *Service) Login(ctx context.Context, a *Attempt) (_ Grant, err error) {
 		return Grant{}, s.refuse(ctx, a, now, refusal)
 	}
 	settled := s.guard.passed(now, &place)
+	if v.shared {
+		settled.keepFailures()
+	}
 	if settled.use, err = s.countLogin(ctx, v.who, a.Mount, now); err != nil {
 		return Grant{}, s.throttle(ctx, a, &v, &settled, now, Refuse(Unavailable, fmt.Errorf("counting for fair use: %w", err)))
 	}

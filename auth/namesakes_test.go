@@ -110,6 +110,38 @@ func TestTheSecretTellsNamesakesApart(t *testing.T) {
 	}
 }
 
+// Who has an account of another's name does not buy new guesses at its key with the own
+// one's right secret: not at this node, and not at one that hears of it from the store.
+func TestANamesakeForgetsNoFailures(t *testing.T) {
+	inBubble(t, func(k *kit) {
+		k.namesake(auth.Account{Number: 123456}, auth.Key{Name: "theirs"})
+		second := k.node()
+		defer func() { _ = second.Close() }()
+		attempt := func(secret string) *auth.Attempt {
+			a := byKey(electaMount())
+			a.Secret = secret
+			return a
+		}
+		for i := range 5 {
+			node := [...]*auth.Service{k.service, second}[i%2]
+			k.wantLoginAt(node, attempt("a guess"), auth.BadCredentials)
+			if i < 4 {
+				k.wantLoginAt(node, attempt(theirSecret), "")
+			}
+		}
+		k.wantLogin(attempt("a guess"), auth.Locked)
+		k.wantLogin(attempt(theirSecret), auth.Locked)
+		// At a mount of a tenant's the name is its alone.
+		for range 7 {
+			a, b := attempt("a guess"), attempt(goodSecret)
+			a.Mount.Name, a.Mount.Tenant = "own", "ACME"
+			b.Mount = a.Mount
+			k.wantLogin(a, auth.BadCredentials)
+			k.login(b)
+		}
+	})
+}
+
 // A caller of Sallyport's own names no tenant ever.
 func TestNamesakesOfACaller(t *testing.T) {
 	inBubble(t, func(k *kit) {

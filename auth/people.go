@@ -60,6 +60,7 @@ func (g *gathering) accounts(k recordKey) error {
 	if err != nil {
 		return err
 	}
+	g.record.shared = len(list) > 1
 	for i := range list {
 		keys, err := g.v.Keys(list[i].ID)
 		if err != nil {

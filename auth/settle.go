@@ -44,6 +44,14 @@ func (g *guard) passed(now time.Time, r *reservation) settled {
 	return s
 }
 
+// keepFailures is for a name that several have: the success of one says nothing of the
+// guesses at the others, and must not give whoever has one of them new ones.
+func (s *settled) keepFailures() {
+	for i := range s.passes {
+		s.passes[i].Forget = false
+	}
+}
+
 // failed settles an attempt whose secret was wrong. It waits for this node's turn
 // to count, and keeps the places until done.
 func (g *guard) failed(now time.Time, r *reservation, known bool) settled {
@@ -114,7 +122,7 @@ func (s *settled) learn(rows []GuardRow) (refusal *Refusal, forgets bool) {
 			if rows[j].Key == e.key {
 				e.stored = rows[j].Count()
 				e.known = rows[j].Known || (e.known && !s.right)
-				forgets = forgets || !e.anchored
+				forgets = forgets || s.passes[i].Forget
 			}
 		}
 		s.held[i], s.was[i] = e, e.stored
