@@ -131,6 +131,17 @@ func (w *Walk) follow(b *Batch) error {
 	return damage(int64(b.Seq), Verify(&w.last, b))
 }
 
+// Sound is [Walk.End] for whoever copies an audit: one that nothing vouches for, and
+// in which nothing is wrong for certain, is copied, and that it is unsealed is said.
+func (w *Walk) Sound() (unsealed bool, err error) {
+	err = w.End()
+	var damage *Damage
+	if errors.As(err, &damage) && damage.Seq == 0 {
+		return true, nil
+	}
+	return false, err
+}
+
 func (w *Walk) unsealed() bool { return w.held.Seal == nil && w.loose == "" }
 
 // End holds a chain that is whole to where it has to come, and to that it is

@@ -38,6 +38,7 @@ type auditSeal struct {
 	wrong   string     // what was last found wrong, and logged
 	logged  time.Time  // when the head was last logged
 	ongoing bool       // sealed at least once
+	opened  audit.Head // newest batch when the service was
 	noted   bool       // the audit says that it had no seal
 }
 
@@ -83,15 +84,21 @@ func openSeal(under interface{ Open(string) (string, bool) }, text string) (audi
 
 // sealAudit seals the audit as far as it is now. One in which something is missing
 // or altered keeps the seal that shows it.
-func (s *Service) sealAudit(ctx context.Context) {
-	err := s.sealOnce(ctx)
+func (s *Service) sealAudit(ctx context.Context) { s.tellSeal(ctx, s.sealOnce(ctx)) }
+
+// tellSeal logs what became of sealing, and what is wrong once.
+func (s *Service) tellSeal(ctx context.Context, err error) {
 	t := &s.seal
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
 	case errors.Is(err, audit.ErrBroken):
-		if t.wrong != err.Error() {
+		switch {
+		case t.wrong == err.Error():
+		case s.beside:
 			s.log.Error("the audit is not whole: run sallyport audit verify", "error", err)
+		default: // beside the database nobody knows what this server has sealed
+			s.log.Error("the audit is not whole: run sallyport audit verify --server", "error", err)
 		}
 		t.wrong = err.Error()
 	case err != nil:
@@ -185,25 +192,24 @@ func (s *Service) nextSeal(ctx context.Context, text string, newest audit.Head) 
 	return audit.Seal{From: seal.From, To: newest, At: s.clock()}, nil
 }
 
-// holds looks at the newest batch that was sealed. If that was dropped, or there was
-// none yet, it looks at the beginning of what came since.
+// holds looks at both ends of what was sealed: the newest batch, unless that was
+// dropped or there was none yet, and the beginning.
 func (s *Service) holds(ctx context.Context, seal *audit.Seal) error {
-	if seal.To.Seq == seal.From.Seq {
-		first, err := s.store.Audit(ctx, 0, 1)
-		if err != nil || len(first) == 0 {
+	if seal.To.Seq != seal.From.Seq {
+		b, err := s.store.Audit(ctx, seal.To.Seq-1, 1)
+		if err != nil {
 			return err
 		}
-		_, err = seal.Begins(&first[0])
+		if len(b) == 0 || b[0].Head() != seal.To {
+			return fmt.Errorf("batch %d of the audit is not the one that was sealed: %w", seal.To.Seq, audit.ErrBroken)
+		}
+	}
+	first, err := s.store.Audit(ctx, 0, 1)
+	if err != nil || len(first) == 0 {
 		return err
 	}
-	b, err := s.store.Audit(ctx, seal.To.Seq-1, 1)
-	if err != nil {
-		return err
-	}
-	if len(b) == 0 || b[0].Head() != seal.To {
-		return fmt.Errorf("batch %d of the audit is not the one that was sealed: %w", seal.To.Seq, audit.ErrBroken)
-	}
-	return nil
+	_, err = seal.Begins(&first[0])
+	return err
 }
 
 var errAllGone = fmt.Errorf("all of the audit went while it was sealed: %w", audit.ErrBroken)

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/secret"
@@ -16,6 +17,35 @@ func SealNew(ctx context.Context, store Store, keys *secret.Keys) error {
 	seal := audit.Seal{At: SystemClock()}
 	_, err := sealIfNew(ctx, store, keys.Sealer(sealLabel).Seal(seal.String()))
 	return err
+}
+
+// SealEnd seals the audit of a store as far as it is now, by the rules of a server:
+// whoever wrote to a store without a [Service] calls this last, so that what it wrote
+// cannot be taken away either. An audit without a seal is left to the next server,
+// which says so. What is written stays, whatever becomes of the seal: so what is wrong
+// is logged, as a server does.
+func SealEnd(ctx context.Context, store Store, keys *secret.Keys, log *slog.Logger) {
+	s := &Service{store: store, clock: SystemClock, log: log, beside: true}
+	s.keys.Store(keys)
+	s.seal.sealer = s.Sealer(sealLabel)
+	s.sealEnd(ctx)
+}
+
+// sealEnd is [SealEnd] for a service that is opened beside a server, if anything was
+// recorded since: whoever only reads writes no seal.
+func (s *Service) sealEnd(ctx context.Context) {
+	newest, err := s.auditHead(ctx)
+	if err == nil && newest == s.seal.opened {
+		return
+	}
+	text := ""
+	if err == nil {
+		text, err = s.store.AuditSeal(ctx)
+	}
+	if err == nil && text != "" {
+		err = s.sealOnce(ctx)
+	}
+	s.tellSeal(ctx, err)
 }
 
 // sealNew is [SealNew] for a service that is opened, which remembers what it has

@@ -23,8 +23,8 @@ type Options struct {
 	Retention     Retention // zero: notices for an hour, audit for 90 days
 
 	// Beside says that another process serves the store, now or at other times: it
-	// is left to that one to seal the audit, unless the store is new, and to drop what
-	// is old of it.
+	// is left to that one to seal an audit that has no seal, unless the store is new,
+	// and to drop what is old of it. What is there at the end is sealed, see [SealEnd].
 	Beside bool
 }
 
@@ -102,6 +102,7 @@ func Open(ctx context.Context, store Store, o Options) (*Service, error) {
 		return nil, err
 	}
 	s.sealNew(ctx)
+	s.seal.opened, _ = s.auditHead(ctx) // one that cannot be read has an operation to say so
 	head, err := store.FeedHead(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("finding the end of the feed: %w", err)
@@ -170,7 +171,11 @@ func (s *Service) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	err := errors.Join(s.flushNotes(ctx), s.writeTally(ctx, true))
-	if err == nil && !s.beside {
+	switch {
+	case err != nil:
+	case s.beside:
+		s.sealEnd(ctx)
+	default:
 		s.closeSeal(ctx)
 	}
 	return err

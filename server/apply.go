@@ -95,7 +95,7 @@ func (o *ApplyOptions) apply(ctx context.Context, file *apply.File) (err error) 
 		told.WouldMake = plan.Generates()
 		return tell(o.Out, o.JSON, &told)
 	}
-	done, err := execute(ctx, plan, store, keys)
+	done, err := execute(ctx, plan, store, keys, log)
 	if err != nil {
 		return err
 	}
@@ -185,15 +185,19 @@ func applyDemo(ctx context.Context, cfg *config.Config, log io.Writer) (err erro
 	if err != nil {
 		return err
 	}
-	_, err = execute(ctx, plan, store, keys)
+	_, err = execute(ctx, plan, store, keys, l)
 	return err
 }
 
 // execute carries out a plan on a store that no server has opened, maybe: a new one
-// is sealed before anything is in it.
-func execute(ctx context.Context, plan *apply.Plan, store auth.Store, keys *secret.Keys) (apply.Outcome, error) {
+// is sealed before anything is in it, and any with what it has at the end.
+func execute(ctx context.Context, plan *apply.Plan, store auth.Store, keys *secret.Keys, log *slog.Logger) (apply.Outcome, error) {
 	if err := auth.SealNew(ctx, store, keys); err != nil {
 		return apply.Outcome{}, err
 	}
-	return plan.Execute(ctx)
+	done, err := plan.Execute(ctx)
+	if err == nil {
+		auth.SealEnd(ctx, store, keys, log)
+	}
+	return done, err
 }

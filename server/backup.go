@@ -164,7 +164,7 @@ func Restore(ctx context.Context, cfg *config.Config, o RestoreOptions) error {
 	if err != nil {
 		return err
 	}
-	ended, err := openCopy(ctx, copied, &o)
+	ended, err := openCopy(ctx, copied, set, &o)
 	if err != nil {
 		return err
 	}
@@ -189,8 +189,9 @@ func Restore(ctx context.Context, cfg *config.Config, o RestoreOptions) error {
 }
 
 // openCopy makes the copy a database that a server can open, and ends its sessions.
-func openCopy(ctx context.Context, path string, o *RestoreOptions) (ended int, err error) {
-	store, err := openStore(ctx, path, slog.New(slog.DiscardHandler))
+func openCopy(ctx context.Context, path string, keys *secret.Keys, o *RestoreOptions) (ended int, err error) {
+	log := slog.New(slog.DiscardHandler)
+	store, err := openStore(ctx, path, log)
 	if err != nil {
 		return 0, err
 	}
@@ -205,6 +206,9 @@ func openCopy(ctx context.Context, path string, o *RestoreOptions) (ended int, e
 		return tx.Record(audit.Event{At: auth.SystemClock(), Kind: audit.Change, Actor: o.Actor, Reason: "restore",
 			Detail: "the database was restored from a backup", Count: ended})
 	})
+	if err == nil {
+		auth.SealEnd(ctx, store, keys, log)
+	}
 	return ended, err
 }
 

@@ -113,7 +113,7 @@ func (d *doctor) fits(peppers []uint32) bool {
 	case err != nil:
 		d.bad("keys", mend, "%v", err)
 	case len(unknown) > 0:
-		d.warn("keys", mend+", or give these clients new API keys", "some API keys were made with a key that is no longer in the key set: they cannot log in (keys lost: %d)", len(unknown))
+		d.warn("keys", "copy the newer keys.json from another server of this database; without one, "+mend+", or give these clients new API keys", "some API keys were made with a key that is no longer in the key set: they cannot log in (keys lost: %d)", len(unknown))
 	}
 	return err == nil
 }

@@ -243,6 +243,18 @@ func TestDoctorFinds(t *testing.T) {
 	}
 }
 
+// Where several servers share a database, one that was left out has only to be given
+// the key set of another.
+func TestDoctorOfAnOlderKeySet(t *testing.T) {
+	p := newPatient(t)
+	p.lostKey(p.path(initData))
+	for _, f := range Examine(t.Context(), p.path(initConfig)) {
+		if strings.Contains(f.What, "keys lost: 1") && !strings.HasPrefix(f.Mend, "copy the newer keys.json from another server") {
+			t.Errorf("it says to %s", f.Mend)
+		}
+	}
+}
+
 func (p *patient) expect(found Findings, l Level, area, what string) {
 	p.Helper()
 	for _, f := range found {

@@ -131,7 +131,8 @@ func (n *initiation) check() error {
 
 // makeDatabase makes the database, with the first administrator in it.
 func (n *initiation) makeDatabase(ctx context.Context, path string, keys *secret.Keys) (err error) {
-	store, err := openStore(ctx, path, slog.New(slog.DiscardHandler))
+	log := slog.New(slog.DiscardHandler)
+	store, err := openStore(ctx, path, log)
 	if err != nil {
 		return err
 	}
@@ -146,7 +147,7 @@ func (n *initiation) makeDatabase(ctx context.Context, path string, keys *secret
 	if err != nil {
 		return err
 	}
-	_, err = execute(ctx, plan, store, keys)
+	_, err = execute(ctx, plan, store, keys, log)
 	return err
 }
 

@@ -23,7 +23,7 @@ import (
 // sqlite:FILE and postgres:URL.
 type MigrateOptions struct {
 	From, To string
-	Keys     string // key set that the servers on the target will have; "": it is not looked at
+	Keys     string // key set of the database; "": keys.json beside the file, if it is there
 	Actor    string // who does it, for the audit
 	Progress func(MigrateProgress)
 	Log      io.Writer // warnings; nil: standard error
@@ -42,6 +42,18 @@ type MigrateReport struct {
 	Tables  []move.Count `json:"tables,omitempty"`
 	Head    string       `json:"head,omitempty"` // of the audit, as audit verify takes it
 	Keys    bool         `json:"keys"`           // the key set was looked at, and fits
+
+	// Unsealed says that nothing vouches for the audit, before and after: see
+	// [audit.Unsealed].
+	Unsealed bool `json:"unsealed,omitempty"`
+}
+
+// Doubt is what people are told of an audit that nothing vouches for; "" of another.
+func (r *MigrateReport) Doubt() string {
+	if !r.Unsealed {
+		return ""
+	}
+	return "whether the audit is whole nobody can tell: it is " + audit.Unsealed
 }
 
 // ErrUseOthers says that a move is not what is wanted.
@@ -50,7 +62,9 @@ var ErrUseOthers = errors.New("a move is from a file into PostgreSQL or back")
 // MigrateStore moves everything from one database into another that is empty, or
 // goes on with a move that was interrupted. No server may run on the source, and
 // none can on the target before every row in it was compared with the source. The
-// source stays as it is.
+// source stays as it is. Its audit is held to its seal first: the error wraps
+// [audit.ErrBroken] if it is not whole, or is [move.ErrSealed] if there is no key set
+// to tell.
 func MigrateStore(ctx context.Context, o MigrateOptions) (MigrateReport, error) {
 	m := &migration{MigrateOptions: o, log: newLogger(logTo(o.Log), slog.LevelWarn, "text")}
 	report, err := m.run(ctx)
@@ -63,7 +77,8 @@ func MigrateStore(ctx context.Context, o MigrateOptions) (MigrateReport, error) 
 type migration struct {
 	MigrateOptions
 	log      *slog.Logger
-	from, to string // as the configuration names them
+	from, to string       // as the configuration names them
+	keys     *secret.Keys // of the database; nil: none was named, and none is there
 }
 
 func (m *migration) run(ctx context.Context) (r MigrateReport, err error) {
@@ -130,25 +145,28 @@ func lockForMove(name string, source bool) (*os.File, error) {
 	return lock, err
 }
 
-// move looks whether the key set fits, before anything is made, and moves.
+// move looks whether the key set fits and the audit is whole, before anything is
+// made, and moves.
 func (m *migration) move(ctx context.Context, r *MigrateReport) (err error) {
 	from, err := openSource(ctx, m.from)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
-	if m.Keys != "" {
-		if err := fitsSource(ctx, m.Keys, from); err != nil {
-			return err
-		}
-		r.Keys = true
+	if err := m.findKeys(ctx, from); err != nil {
+		return err
 	}
+	held, err := m.hold(ctx, from)
+	if err != nil {
+		return err
+	}
+	r.Keys, r.Unsealed = m.keys != nil, held.Unsealed
 	to, err := openTarget(ctx, m.to, m.log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	done, err := move.Run(ctx, move.Options{From: from, To: to, Name: r.From, Now: auth.SystemClock, Progress: m.Progress})
+	done, err := move.Run(ctx, move.Options{From: from, To: to, Name: r.From, Now: auth.SystemClock, Progress: m.Progress, Audit: held})
 	r.Already, r.Rows, r.Earlier, r.Tables = done.Already, done.Rows, done.Earlier, done.Tables
 	if done.Newest.Seq > 0 {
 		r.Head = fmt.Sprintf("%d-%x", done.Newest.Seq, done.Newest.Chain)
@@ -188,8 +206,19 @@ func openTarget(ctx context.Context, name string, log *slog.Logger) (move.Target
 	return s, nil
 }
 
-// fitsSource refuses a key set without which API keys of a database are void.
-func fitsSource(ctx context.Context, path string, s move.Source) error {
+// findKeys reads the key set, and refuses one without which API keys of the database
+// are void.
+func (m *migration) findKeys(ctx context.Context, s move.Source) error {
+	path := m.Keys
+	if path == "" {
+		file := m.from
+		if postgres.Is(file) {
+			file = m.to
+		}
+		if path = filepath.Join(filepath.Dir(file), initKeys); missing(path) {
+			return nil
+		}
+	}
 	set, err := secret.LoadKeys(path)
 	if err != nil {
 		return fmt.Errorf("--keys: %w", err)
@@ -201,7 +230,26 @@ func fitsSource(ctx context.Context, path string, s move.Source) error {
 	if err := fits(set, peppers); err != nil {
 		return fmt.Errorf("--keys: %s: %w", path, err)
 	}
+	m.keys = set
 	return nil
+}
+
+// hold refuses an audit that is not whole: after the move it would look as if
+// somebody had vouched for it.
+func (m *migration) hold(ctx context.Context, s move.Source) (*move.Audit, error) {
+	var open move.OpenSeal
+	if m.keys != nil {
+		open = move.OpenSeal(sealUnder(m.keys))
+	}
+	held, err := move.Hold(ctx, s, open)
+	switch {
+	case errors.Is(err, move.ErrSealed):
+		return nil, fmt.Errorf("%w: name the key set with --keys", err)
+	case errors.Is(err, audit.ErrBroken):
+		return nil, fmt.Errorf("the audit of %s is not moved: %w: move a database in which it is whole, such as a restored backup, "+
+			"and ask who could write this one", titled(m.from), err)
+	}
+	return held, err
 }
 
 // record opens the target as a server does, and notes in its audit where what is
@@ -212,8 +260,12 @@ func (m *migration) record(ctx context.Context, from string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	return store.Update(ctx, func(tx auth.Tx) error {
+	err = store.Update(ctx, func(tx auth.Tx) error {
 		return tx.Record(audit.Event{At: auth.SystemClock(), Kind: audit.Change, Actor: m.Actor, Reason: "move",
 			Detail: "everything before this was moved here from " + from})
 	})
+	if err == nil && m.keys != nil {
+		auth.SealEnd(ctx, store, m.keys, m.log)
+	}
+	return err
 }

@@ -5,6 +5,8 @@ package server
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -14,9 +16,12 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/auth"
+	"github.com/sallyport/sallyport/config"
 	"github.com/sallyport/sallyport/gate"
+	"github.com/sallyport/sallyport/secret"
 	"github.com/sallyport/sallyport/store/move"
 	"github.com/sallyport/sallyport/store/postgres/pgtest"
+	"github.com/sallyport/sallyport/store/sqlite"
 )
 
 // demoOn is the demo on a database of another kind than its own.
@@ -217,7 +222,29 @@ func TestMigrateStore(t *testing.T) {
 	if _, err := MigrateStore(t.Context(), MigrateOptions{From: url, To: "sqlite:" + back, Keys: keys, Actor: "ann", Log: t.Output()}); err != nil {
 		t.Fatal(err)
 	}
+	sealedToItsEnd(t, back, keys)
 	holds(back)
+}
+
+// sealedToItsEnd expects a seal of all that is in a database's audit.
+func sealedToItsEnd(t *testing.T, database, keys string) {
+	t.Helper()
+	set, err := secret.LoadKeys(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := openStore(t.Context(), database, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := store.AuditSeal(t.Context())
+	newest, e := store.AuditBefore(t.Context(), 0, 1)
+	if err := errors.Join(err, e, store.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if seal, err := auth.OpenSeal(set, text); err != nil || len(newest) != 1 || seal.To != newest[0].Head() {
+		t.Errorf("sealed %v of %v: %v", seal, newest, err)
+	}
 }
 
 // A key set that does not fit is noticed before anything is made, and what a
@@ -253,5 +280,114 @@ func TestMigrateStoreIsRefused(t *testing.T) {
 		if err == nil || (c.want != nil && !errors.Is(err, c.want)) || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// filled is a database as init and apply leave it, that no server has opened.
+func filled(t *testing.T) *patient {
+	t.Helper()
+	dir, _ := initialized(t, func(*InitOptions) {})
+	p := &patient{T: t, dir: dir}
+	err := Apply(t.Context(), ApplyOptions{File: filepath.Join(dir, initCustomers), Data: p.path(initData), Keys: p.path(initKeys), Actor: "test", Out: t.Output(), Log: t.Output()})
+	p.must(err)
+	return p
+}
+
+// An audit that is not whole is not moved, and nothing is made: the target cannot
+// even be reached.
+func TestMigrateStoreHoldsTheAudit(t *testing.T) {
+	const nowhere = "postgres://127.0.0.1:1/db"
+	for what, c := range map[string]struct {
+		harm func(*patient)
+		says string
+	}{
+		"all is gone":       {func(p *patient) { p.execute("DELETE FROM audit_batches") }, "the audit is empty, and came to batch "},
+		"the first is gone": {func(p *patient) { p.execute("DELETE FROM audit_batches WHERE seq = 1") }, "is missing, and no retention dropped it"},
+		"the last is gone": {func(p *patient) {
+			p.execute("DELETE FROM audit_batches WHERE seq = (SELECT max(seq) FROM audit_batches)")
+		}, "which was sealed: what followed was taken away"},
+		"a batch is altered": {func(p *patient) { p.execute("UPDATE audit_batches SET chain = zeroblob(32) WHERE seq = 1") }, "batch 1 was altered"},
+		"one is forged": {func(p *patient) {
+			p.execute("INSERT INTO audit_batches SELECT -7, at, count, body, chain FROM audit_batches WHERE seq = 1")
+		}, "batch -7 was forged"},
+		"the seal is altered": {func(p *patient) { p.execute("UPDATE audit_seal SET seal = 'AAAA' || substr(seal, 5)") }, "the seal was altered, or was not made with this key set"},
+	} {
+		p := filled(t)
+		c.harm(p)
+		_, err := MigrateStore(t.Context(), MigrateOptions{From: "sqlite:" + p.path(initData), To: nowhere, Keys: p.path(initKeys), Log: t.Output()})
+		if !errors.Is(err, audit.ErrBroken) || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "move a database in which it is whole") {
+			t.Errorf("%s: %v", what, err)
+		}
+		_, err = MigrateStore(t.Context(), MigrateOptions{From: "sqlite:" + p.path(initData), To: nowhere, Log: t.Output()}) // under the key set beside it
+		if !errors.Is(err, audit.ErrBroken) {
+			t.Errorf("%s, and no key set is named: %v", what, err)
+		}
+	}
+	p := filled(t)
+	p.must(os.Rename(p.path(initKeys), p.path("elsewhere.json")))
+	_, err := MigrateStore(t.Context(), MigrateOptions{From: "sqlite:" + p.path(initData), To: nowhere, Log: t.Output()})
+	if !errors.Is(err, move.ErrSealed) || !strings.Contains(err.Error(), "--keys") {
+		t.Errorf("without a key set: %v", err)
+	}
+	for what, unsealed := range map[string]string{"a whole one": "", "one of an older version": "DELETE FROM audit_seal"} {
+		if unsealed != "" {
+			p.execute(unsealed)
+		}
+		r, err := MigrateStore(t.Context(), MigrateOptions{From: "sqlite:" + p.path(initData), To: nowhere, Keys: p.path("elsewhere.json"), Log: t.Output()})
+		if err == nil || !strings.Contains(err.Error(), "cannot be reached") || r.Unsealed != (unsealed != "") {
+			t.Errorf("%s: %v, unsealed %v", what, err, r.Unsealed)
+		}
+	}
+}
+
+// What init, apply and restore wrote cannot be taken away either before the first
+// server has run: the next command that writes does not cover it up.
+func TestCommandsSealWhatTheyWrote(t *testing.T) {
+	whole := func(p *patient) error {
+		set, err := secret.LoadKeys(p.path(initKeys))
+		p.must(err)
+		_, err = sqlite.Inspect(t.Context(), p.path(initData), sealUnder(set))
+		return err
+	}
+	dir, _ := initialized(t, func(*InitOptions) {})
+	cfg, err := config.Load(filepath.Join(dir, initConfig))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &patient{T: t, dir: dir}
+	apply := func(text string) string {
+		t.Helper()
+		var log strings.Builder
+		p.must(Apply(t.Context(), ApplyOptions{File: "-", In: strings.NewReader(text), Data: cfg.Data, Keys: cfg.Keys, Actor: "test", Out: t.Output(), Log: &log}))
+		return log.String()
+	}
+	for what, write := range map[string]func(){
+		"init":  func() {},
+		"apply": func() { apply("tenants: [{code: ACME}]") },
+		"restore": func() {
+			backup := p.path("backup.db")
+			p.must(Backup(t.Context(), cfg, BackupOptions{To: backup, Out: t.Output()}))
+			p.must(Restore(t.Context(), cfg, RestoreOptions{From: backup, Replace: true, Actor: "test", Out: t.Output()}))
+		},
+	} {
+		write()
+		if err := whole(p); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		p.execute("CREATE TABLE kept AS SELECT * FROM audit_batches")
+		p.execute("DELETE FROM audit_batches WHERE seq = (SELECT max(seq) FROM audit_batches)")
+		if err := whole(p); !errors.Is(err, audit.ErrBroken) || !strings.Contains(err.Error(), "which was sealed") {
+			t.Errorf("what %s wrote is gone: %v", what, err)
+		}
+		p.execute("DELETE FROM audit_batches")
+		if log := apply("tenants: [{code: " + strings.ToUpper("after-"+what) + "}]"); !strings.Contains(log, "the audit is not whole: run sallyport audit verify") {
+			t.Errorf("apply after %s says %q", what, log)
+		}
+		if err := whole(p); !errors.Is(err, audit.ErrBroken) {
+			t.Errorf("apply sealed over it: %v", err)
+		}
+		p.execute("DELETE FROM audit_batches")
+		p.execute("INSERT INTO audit_batches SELECT * FROM kept")
+		p.execute("DROP TABLE kept")
 	}
 }

@@ -148,7 +148,7 @@ type Verified struct {
 	Events  int    `json:"events"`
 	Broken  int64  `json:"broken,omitempty" doc:"the first batch that is missing, altered or does not follow; none though not ok: the audit is not sealed"`
 	Reason  string `json:"reason,omitempty"`
-	Sealed  int64  `json:"sealed,omitempty" doc:"batch up to which the key set vouches for the audit; none: no server has sealed a batch yet, and it vouches for the beginning alone"`
+	Sealed  int64  `json:"sealed,omitempty" doc:"batch up to which the key set vouches for the audit; none: no batch is sealed yet, and it vouches for the beginning alone"`
 	Head    string `json:"head,omitempty" doc:"place and link of the last batch: note it elsewhere, and a later walk tells whether anything before it was taken away"`
 	Next    string `json:"next,omitempty" doc:"there is more: pass it as after"`
 }

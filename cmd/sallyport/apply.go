@@ -45,6 +45,6 @@ func newApply() *cobra.Command {
 	f.BoolVar(&o.DryRun, "dry-run", false, "only print what would be done")
 	addJSON(cmd, &o.JSON)
 	require(cmd, "file")
-	cmd.MarkFlagsMutuallyExclusive("config", "data")
+	apart(cmd, "config", "data", "the configuration names a database already")
 	return cmd
 }

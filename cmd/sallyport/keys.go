@@ -53,7 +53,7 @@ func newRotate() *cobra.Command {
 	f := cmd.Flags()
 	f.BoolVar(&o.Prepare, "prepare", false, "add the key without using it, so that every server can have it first")
 	f.BoolVar(&o.Alone, "alone", false, "no other server shares the PostgreSQL database: use a new key at once")
-	cmd.MarkFlagsMutuallyExclusive("prepare", "alone")
+	apart(cmd, "prepare", "alone", "a server that is alone has nobody to prepare for, so say --alone; where there are others say --prepare")
 	return cmd
 }
 

@@ -22,8 +22,9 @@ func newMigrateStore() *cobra.Command {
 			"users, live sessions, locks, the audit, and where ids go on. Stop the server first.\n" +
 			"Whatever interrupts it, run it again and it goes on. Every row is read back and compared\n" +
 			"before the target can be served; the source stays as it is.\n\n" +
-			"The key set is not moved: servers on the target need the one of the source. --keys looks\n" +
-			"whether a key set is that one. A password belongs in the file that PGPASSFILE names.",
+			"The key set is not moved: servers on the target need the one of the source. Whether the\n" +
+			"one of --keys is that, and the audit whole under it, is checked before anything is made:\n" +
+			"a broken audit is not moved. A password belongs in the file that PGPASSFILE names.",
 		Example: "  sallyport migrate-store --from sqlite:/var/lib/sallyport/sallyport.db \\\n" +
 			"    --to 'postgres://sallyport@db1,db2/sallyport?sslmode=verify-full' --keys /var/lib/sallyport/keys.json",
 		Args: cobra.NoArgs,
@@ -41,7 +42,7 @@ func newMigrateStore() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.From, "from", "", "database to move: sqlite:FILE, or postgres:URL to go back")
 	f.StringVar(&o.To, "to", "", "empty database to move it into")
-	f.StringVar(&o.Keys, "keys", "", "key set of the servers on the target (default: it is not looked at)")
+	f.StringVar(&o.Keys, "keys", "", "key set of the database (default keys.json beside the file, if it is there)")
 	f.BoolVar(&asJSON, "json", false, "write the report as JSON")
 	require(cmd, "from", "to")
 	return cmd
@@ -65,6 +66,9 @@ func tellMigration(w io.Writer, r *server.MigrateReport, asJSON bool) error {
 	keys := "the key set was not moved: give every server on it a copy of the one that belongs to it"
 	if r.Keys {
 		keys = "the key set fits: give every server on it a copy"
+	}
+	if doubt := r.Doubt(); doubt != "" {
+		keys += "\n" + doubt
 	}
 	_, err := fmt.Fprintf(w, "moved from %s to %s: %d rows, each read back and compared\naudit head %s\n%s\n"+
 		"name it as data in the configuration, and do not serve the old one again: what is ended in one goes on in the other\n",

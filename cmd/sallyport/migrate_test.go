@@ -50,8 +50,12 @@ func TestMigrateReport(t *testing.T) {
 	for keys, want := range map[bool]string{true: "the key set fits", false: "the key set was not moved"} {
 		out.Reset()
 		r.Keys = keys
-		if err := tellMigration(&out, &r, false); err != nil || !strings.Contains(out.String(), want) {
+		if err := tellMigration(&out, &r, false); err != nil || !strings.Contains(out.String(), want) || strings.Contains(out.String(), "not sealed") {
 			t.Errorf("%v: %s", err, &out)
 		}
+	}
+	r.Unsealed = true
+	if err := tellMigration(&out, &r, false); err != nil || !strings.Contains(out.String(), "nobody can tell: it is not sealed: ") {
+		t.Errorf("%v: %s", err, &out)
 	}
 }

@@ -113,3 +113,19 @@ func require(cmd *cobra.Command, flags ...string) {
 		}
 	}
 }
+
+// apart marks two flags that a command does not take together, and says why. What
+// cobra would say of them is for whoever wrote the program.
+func apart(cmd *cobra.Command, one, other, why string) {
+	cmd.MarkFlagsMutuallyExclusive(one, other) // for the completion
+	before := cmd.PreRunE
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
+		if f := cmd.Flags(); f.Changed(one) && f.Changed(other) {
+			return fmt.Errorf("--%s and --%s do not go together: %s", one, other, why)
+		}
+		if before == nil {
+			return nil
+		}
+		return before(cmd, args)
+	}
+}

@@ -34,6 +34,8 @@ func TestCommandLine(t *testing.T) {
 		{"apply -f customers.yaml --keys k", exitUsage, "", "--keys belongs to --data"},
 		{"serve --config " + none, exitError, "", "--config: cannot read " + none + ": no such file or directory: name a file"},
 		{"keys rotate --config " + none, exitError, "", "--config: cannot read " + none},
+		{"keys rotate --alone --prepare", exitUsage, "", "--prepare and --alone do not go together: a server that is alone has nobody to prepare for"},
+		{"apply -f customers.yaml --config config.yaml --data db", exitUsage, "", "--config and --data do not go together: the configuration names a database already"},
 		{"apply -f customers.yaml --config " + none, exitError, "", "--config: cannot read " + none},
 		{"apply --config config.yaml -f " + none, exitError, "", "--file: cannot read " + none + ": no such file or directory: name a file"},
 		{"apply --config config.yaml -f " + dir, exitError, "", "--file: cannot read " + dir + ": is a directory"},

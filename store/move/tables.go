@@ -155,7 +155,9 @@ var Tables = []Table{
 
 // Table names that this package looks into.
 const (
+	accountsTable = "accounts"
 	auditTable    = "audit_batches"
+	sealTable     = "audit_seal"
 	feedTable     = "feed"
 	keysTable     = "keys"
 	countersTable = "counters"

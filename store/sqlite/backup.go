@@ -205,11 +205,8 @@ func holdAudit(ctx context.Context, c *conn, open OpenSeal, found *Contents) (er
 	if err != nil {
 		return err
 	}
-	err = walk.End()
-	var damage *audit.Damage
-	if errors.As(err, &damage) && damage.Seq == 0 { // no damage for certain
-		found.Unsealed, err = open != nil, nil
-	}
+	unsealed, err := walk.Sound()
+	found.Unsealed = unsealed && open != nil
 	return err
 }
 
