@@ -213,7 +213,7 @@ func wireEvent(seq uint64, index int, e *audit.Event) api.Event {
 // snapshot. Events keep names, not ids, and a name may have been another's before: an
 // event is of who bears its name now if it is not older than that. So what is of an
 // account that was deleted, or had another number or code then, is for those whose role
-// reaches everywhere.
+// reaches everywhere, and so is what was claimed at a mount that names no tenant.
 type reach struct {
 	*call
 	v     auth.Reader
@@ -263,16 +263,14 @@ func userOf(e *audit.Event) string {
 
 // find says who bears the names of an event now.
 func (r *reach) find(e *audit.Event) (w whose, err error) {
-	var tenant auth.AccountID
-	if e.Tenant != "" {
-		if e.Tenant != r.by.Tenant.Code {
-			return w, nil
-		}
-		tenant, w.since = r.by.Tenant.ID, r.by.Tenant.CodeSince
-		if r.by.Account.ID == tenant {
-			w.own = true // all of the tenant is
-			return w, nil
-		}
+	if e.Tenant != r.by.Tenant.Code {
+		return w, nil // without one, it was claimed at a mount of all tenants, and may be another's
+	}
+	tenant := r.by.Tenant.ID
+	w.since = r.by.Tenant.CodeSince
+	if r.by.Account.ID == tenant {
+		w.own = true // all of the tenant is
+		return w, nil
 	}
 	kind, name := auth.LockAccount, e.Account
 	if name == "" {

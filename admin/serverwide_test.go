@@ -33,7 +33,9 @@ func TestEventsOfTheServerAreNobodys(t *testing.T) {
 		"a seal":                  {Kind: audit.Change, Actor: "server", Reason: "seal"},
 		"a bare key":              {Kind: audit.Refusal, Subject: "gold", Dialect: "sbt", Mount: "sbt", Reason: "credentials", Detail: "the API key is disabled"},
 		"a bare key, and a lock":  {Kind: audit.Lock, Subject: "gold", Dialect: "sbt", Mount: "sbt", Reason: "credentials", Detail: "it has a role that logs in over no dialect"},
-		"a user's guess":          {Kind: audit.Refusal, Subject: "gold", Dialect: "calamp", Mount: "calamp", Reason: "credentials"},
+		"a bare key of a tenant":  {Kind: audit.Refusal, Tenant: "ACME", Subject: "gold", Dialect: "sbt", Mount: "sbt", Reason: "credentials", Detail: "the API key is disabled"},
+		"a guess without tenant":  {Kind: audit.Refusal, Subject: "gold", Dialect: "calamp", Mount: "calamp", Reason: "credentials"},
+		"a user's guess":          {Kind: audit.Refusal, Tenant: "ACME", Subject: "gold", Dialect: "calamp", Mount: "calamp", Reason: "credentials"},
 		"a mount without a claim": {Kind: audit.Refusal, Dialect: "sbt", Mount: "sbt", Reason: "credentials"},
 	} {
 		e.At, e.Source, e.Request = at, "192.0.2.99", what
@@ -44,8 +46,8 @@ func TestEventsOfTheServerAreNobodys(t *testing.T) {
 	for who, sees := range map[string]func(string) bool{
 		operatorWest: func(what string) bool { return own[what] },
 		auditorWest:  func(what string) bool { return own[what] },
-		operatorAcme: func(what string) bool { return own[what] },
-		ownerAcme:    func(what string) bool { return own[what] },
+		operatorAcme: func(what string) bool { return own[what] || what == "a bare key of a tenant" },
+		ownerAcme:    func(what string) bool { return own[what] || what == "a bare key of a tenant" },
 		auditorAll:   func(string) bool { return true },
 	} {
 		list, err := k.as(who).AuditSearch(t.Context(), api.AuditQuery{EventFilter: api.EventFilter{Source: "192.0.2.99"}})
@@ -59,7 +61,7 @@ func TestEventsOfTheServerAreNobodys(t *testing.T) {
 				t.Errorf("%s sees %s", who, e.Request)
 			}
 		}
-		if !found["a user's guess"] || (who == auditorAll && len(found) != 10) {
+		if !found["a user's guess"] || (who == auditorAll && len(found) != 12) {
 			t.Errorf("%s sees %v", who, found)
 		}
 	}
