@@ -31,8 +31,8 @@ func encodeArgon2(salt, tag []byte) string {
 
 func parseArgon2(prefix, rest string) (stored, error) {
 	f := strings.Split(rest, "$")
-	// Version 16, which is also meant when none is given, is not implemented by
-	// x/crypto; no library has written it by default since 2016.
+	// x/crypto has no version 16, which is also meant when none is given; no library
+	// has written it by default since 2016.
 	if len(f) != 4 || f[0] != "v=19" {
 		return stored{}, badHash("it is not v=19$m=..,t=..,p=..$salt$tag")
 	}

@@ -115,14 +115,7 @@ func TestMigrateStore(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("the demo's commands are for curl, which is not here (Debian: curl)")
 	}
-	cluster, err := pgtest.Start(t.Context())
-	if errors.Is(err, pgtest.ErrMissing) {
-		t.Skip("PostgreSQL is ", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cluster.Stop() })
+	cluster := pgtest.Run(t)
 	dir := t.TempDir()
 	file, back, url := filepath.Join(dir, "sallyport.db"), filepath.Join(dir, "back.db"), cluster.URL("postgres")
 	c := &movedClient{t, dir}

@@ -19,14 +19,7 @@ import (
 // works on files alone says what to use instead, and nothing tells the password.
 func TestInPostgres(t *testing.T) {
 	const password = "hunter2"
-	cluster, err := pgtest.Start(t.Context())
-	if errors.Is(err, pgtest.ErrMissing) {
-		t.Skip("PostgreSQL is ", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cluster.Stop() })
+	cluster := pgtest.Run(t)
 	url := strings.Replace(cluster.URL("postgres"), "postgres@", "postgres:"+password+"@", 1)
 	var said kept
 	silent := func(what string, err error) {
@@ -98,14 +91,7 @@ func TestInPostgres(t *testing.T) {
 // Of a key set that does not fit a database in PostgreSQL the doctor says what a
 // server does that starts with it: one warns, the other does not start.
 func TestDoctorOfKeysInPostgres(t *testing.T) {
-	cluster, err := pgtest.Start(t.Context())
-	if errors.Is(err, pgtest.ErrMissing) {
-		t.Skip("PostgreSQL is ", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cluster.Stop() })
+	cluster := pgtest.Run(t)
 	url := cluster.URL("postgres")
 	p := newPatient(t)
 	p.edit("data: sallyport.db", "data: '"+url+"'")

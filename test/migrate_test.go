@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -38,15 +37,9 @@ type mover struct {
 
 func newMover(t *testing.T) *mover {
 	t.Helper()
-	cluster, err := pgtest.Start(t.Context())
-	if errors.Is(err, pgtest.ErrMissing) {
-		t.Skip("PostgreSQL is ", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cluster.Stop() })
+	cluster := pgtest.Run(t)
 	m := &mover{T: t, dir: t.TempDir(), url: cluster.URL("postgres")}
+	var err error
 	if m.db, err = pgx.Connect(t.Context(), m.url); err != nil {
 		t.Fatal(err)
 	}

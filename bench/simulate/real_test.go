@@ -45,14 +45,7 @@ type realNodes struct {
 
 func startNodes(t *testing.T, nodes, sessions int, clock auth.Clock) *realNodes {
 	t.Helper()
-	cluster, err := pgtest.Start(t.Context())
-	if errors.Is(err, pgtest.ErrMissing) {
-		t.Skip("PostgreSQL is ", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cluster.Stop() })
+	cluster := pgtest.Run(t)
 	keys, err := secret.GenerateKeys()
 	if err != nil {
 		t.Fatal(err)

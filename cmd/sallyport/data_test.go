@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -147,14 +146,7 @@ func TestDataOfAServerThatRuns(t *testing.T) {
 
 // On PostgreSQL a server runs on, and obeys.
 func TestDataInPostgres(t *testing.T) {
-	cluster, err := pgtest.Start(t.Context())
-	if errors.Is(err, pgtest.ErrMissing) {
-		t.Skip("PostgreSQL is ", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cluster.Stop() })
+	cluster := pgtest.Run(t)
 	d := newFolder(t)
 	cfg, err := config.Load(filepath.Join(d.dir, defaultConfig))
 	if err != nil {

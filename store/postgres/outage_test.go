@@ -161,12 +161,7 @@ func TestLostAnswers(t *testing.T) {
 
 // TestKilled: the server is killed under load, as a crash does, and comes back.
 func TestKilled(t *testing.T) {
-	need(t)
-	cluster, err := pgtest.Start(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cluster.Stop() })
+	cluster := pgtest.Run(t)
 	s := openAt(t, cluster.URL("postgres"), Options{})
 	l := startLoad(s, 32)
 	for range 3 {
@@ -185,12 +180,7 @@ func TestKilled(t *testing.T) {
 // TestRestarted: after a restart, connections that are open lead nowhere, and no
 // caller hears of it.
 func TestRestarted(t *testing.T) {
-	need(t)
-	cluster, err := pgtest.Start(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cluster.Stop() })
+	cluster := pgtest.Run(t)
 	s := openAt(t, cluster.URL("postgres"), Options{})
 	var open []*conn
 	for range hot {
@@ -346,11 +336,7 @@ func TestFull(t *testing.T) {
 // TestHosts: of several hosts, the one that is there and takes writes.
 func TestHosts(t *testing.T) {
 	cluster := need(t)
-	replica, err := pgtest.Start(t.Context(), "default_transaction_read_only = on")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = replica.Stop() })
+	replica := pgtest.Run(t, "default_transaction_read_only = on")
 	makeDatabase(t, cluster, "hosts")
 	exec(t, replica.URL("postgres"), "SET default_transaction_read_only = off", "CREATE DATABASE hosts")
 	dead := startWire(t, cluster.Port, 0)

@@ -18,12 +18,7 @@ import (
 // made: not when the server is told to wait no longer, not when it is killed and
 // comes back, where everybody can see what it committed alone.
 func TestReplicaAway(t *testing.T) {
-	need(t)
-	cluster, err := pgtest.Start(t.Context(), "synchronous_standby_names = 'nobody'")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cluster.Stop() })
+	cluster := pgtest.Run(t, "synchronous_standby_names = 'nobody'")
 	url := cluster.URL("postgres")
 	openAt(t, url+"?synchronous_commit=local", Options{}) // makes the schema
 	s := openAt(t, url, Options{patience: time.Second})

@@ -1,12 +1,24 @@
 package storetest
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/auth"
 )
+
+// written says whether a set was written, from any goroutine: if not, because a condition
+// did not hold.
+func written(t *testing.T, s auth.Store, w *auth.WriteSet) bool {
+	_, err := s.Apply(context.Background(), w)
+	if err != nil && !errors.Is(err, auth.ErrConflict) {
+		t.Error(err)
+	}
+	return err == nil
+}
 
 func refused(t *testing.T, s auth.Store, what string, w auth.WriteSet) {
 	t.Helper()

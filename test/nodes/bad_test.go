@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/sallyport/sallyport/store/postgres/pgtest"
 )
 
 // sql does what an operator does in the database, beside the server.
@@ -44,7 +45,7 @@ func (n *node) says(t *testing.T, what string) {
 // says so, refuses logins, vouches for nobody, and goes on by itself afterwards.
 func TestReadOnly(t *testing.T) {
 	whole(t)
-	c := startOne(t)
+	c := pgtest.Run(t)
 	sql(t, c.URL("postgres"), "CREATE DATABASE logins")
 	s := newSite(t, c.URL("logins"))
 	n := s.start(t, "node", "127.0.0.1:0", "")
@@ -91,7 +92,7 @@ func (s *site) refuses(t *testing.T, why string) {
 // A schema that is newer, or somebody else's, is told of, and left as it is.
 func TestOtherSchemas(t *testing.T) {
 	whole(t)
-	c := startOne(t)
+	c := pgtest.Run(t)
 	for name, test := range map[string]struct {
 		before []string // in an empty database
 		after  []string // in one of ours
@@ -124,7 +125,7 @@ func TestOtherSchemas(t *testing.T) {
 // answered.
 func TestRestarts(t *testing.T) {
 	whole(t)
-	c := startOne(t)
+	c := pgtest.Run(t)
 	s := newSite(t, c.URL("postgres"))
 	l := startLoad(t, s.start(t, "one", "127.0.0.1:0", ""), s.start(t, "two", "127.0.0.1:0", ""))
 	for _, down := range []func(context.Context) error{c.Kill, c.Down, c.Kill} {
@@ -144,7 +145,7 @@ func TestRestarts(t *testing.T) {
 // and when there is room so do logins.
 func TestFull(t *testing.T) {
 	whole(t)
-	c := startOne(t)
+	c := pgtest.Run(t)
 	disk := t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=24m,mode=0777", "tmpfs", disk).CombinedOutput(); err != nil {
 		t.Skipf("a disk to fill needs root: %s", out)
@@ -220,7 +221,7 @@ func fill(t *testing.T, name string) {
 // with them.
 func TestSlow(t *testing.T) {
 	whole(t)
-	c := startOne(t)
+	c := pgtest.Run(t)
 	s, w := newSite(t, c.URL("postgres")), lay(t, c)
 	s.data = w.URL("postgres")
 	n := s.start(t, "node", "127.0.0.1:0", "limits: {read_header_timeout: 1m, read_timeout: 1m}\n") // the clients below are slow

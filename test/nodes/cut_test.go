@@ -14,15 +14,6 @@ import (
 	"github.com/sallyport/sallyport/store/postgres/pgtest"
 )
 
-// startOne starts one database server.
-func startOne(t *testing.T, settings ...string) *pgtest.Cluster {
-	t.Helper()
-	c, err := pgtest.Start(t.Context(), settings...)
-	missing(t, err)
-	t.Cleanup(func() { _ = c.Stop() })
-	return c
-}
-
 // lay lays a wire to a database server.
 func lay(t *testing.T, c *pgtest.Cluster) *pgtest.Wire {
 	t.Helper()
@@ -42,7 +33,7 @@ func TestCutOff(t *testing.T) {
 	for name, cut := range map[string]func(*pgtest.Wire) (mend func()){"refused": (*pgtest.Wire).Down, "swallowed": (*pgtest.Wire).Stall} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := startOne(t)
+			c := pgtest.Run(t)
 			s, w := newSite(t, c.URL("postgres")), lay(t, c)
 			here := s.start(t, "here", "127.0.0.1:0", "")
 			s.data = w.URL("postgres")

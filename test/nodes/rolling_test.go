@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/sallyport/sallyport/store/postgres/pgtest"
 )
 
 // Nodes behind a front are restarted one after the other under load, and no client
@@ -16,7 +18,7 @@ func TestRollingRestart(t *testing.T) {
 	if _, err := exec.LookPath("haproxy"); err != nil {
 		t.Skip("there is no HAProxy here to stand in front (Debian: haproxy)")
 	}
-	c := startOne(t)
+	c := pgtest.Run(t)
 	s := newSite(t, c.URL("postgres"))
 	limits := block(t, page, "limits")
 	nodes := []*node{s.start(t, "node1", "127.0.0.1:0", limits), s.start(t, "node2", "127.0.0.1:0", limits)}
